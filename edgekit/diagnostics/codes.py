@@ -1,0 +1,80 @@
+"""The one table of EK codes: a code, its title, and the exit code it leads to.
+
+`explain/<code>.md` beside this file says what each means, why, with an example and what to do.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edgekit.diagnostics.exit_codes import ExitCode
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """One entry of the table.
+
+    Attributes:
+        id: `EK` and three digits; the first digit is the family.
+        title: A short lower-case sentence.
+        exit_code: What the process exits with when an error of this code ends it.
+    """
+
+    id: str
+    title: str
+    exit_code: ExitCode
+
+
+def _table(*rows: tuple[str, str, ExitCode]) -> dict[str, Code]:
+    return {id_: Code(id_, title, exit_code) for id_, title, exit_code in rows}
+
+
+_NO = ExitCode.DOES_NOT_HOLD
+_USAGE = ExitCode.USAGE
+_AWAY = ExitCode.UNAVAILABLE
+
+CODES: dict[str, Code] = _table(
+    # 1xx: model and import
+    ("EK101", "file not found", _USAGE),
+    ("EK102", "the format of the file is not recognised", _USAGE),
+    ("EK103", "the model file is truncated or corrupt", _USAGE),
+    ("EK104", "the graph is not valid", _USAGE),
+    ("EK105", "external data is missing or too short", _USAGE),
+    ("EK106", "external data lies outside the folder of the model", _USAGE),
+    ("EK107", "the model is too large to process", _USAGE),
+    ("EK108", "the opset is not supported", _USAGE),
+    ("EK109", "op of an unknown domain", _NO),
+    ("EK110", "the PyTorch model cannot be built or exported", _USAGE),
+    ("EK111", "loading the file would run code from it", _USAGE),
+    ("EK112", "the Keras model cannot be loaded or exported", _USAGE),
+    ("EK113", "the TFLite file is not valid", _USAGE),
+    ("EK114", "types or shapes of the graph contradict each other", _USAGE),
+    ("EK115", "the kind of value is not supported", _NO),
+    # 2xx: target, plugin, configuration
+    ("EK201", "two plugins register the same name", _USAGE),
+    ("EK202", "the configuration is not valid", _USAGE),
+    ("EK203", "a plugin cannot be loaded", _USAGE),
+    ("EK204", "unknown name", _USAGE),
+    # 3xx: op and lowering
+    ("EK301", "the op is not known", _NO),
+    ("EK302", "the op cannot be expressed in the backend", _NO),
+    ("EK303", "the backend has no kernel for this dtype", _NO),
+    ("EK304", "only an approximation is possible", _NO),
+    ("EK305", "a dynamic shape cannot be expressed in the backend", _NO),
+    ("EK306", "the opset of the artifact cannot be reached", _NO),
+    ("EK307", "the artifact would be larger than its format allows", _NO),
+    # 5xx: runner and device
+    ("EK501", "a package that this needs is not installed", _AWAY),
+    ("EK502", "the runtime died", _AWAY),
+    ("EK503", "the runtime refuses the model", _NO),
+    ("EK504", "the runtime did not answer in time", _AWAY),
+    ("EK505", "the input data does not fit the model", _USAGE),
+    ("EK506", "the output cannot be written", _USAGE),
+    ("EK507", "the artifact cannot be read", _USAGE),
+    # 6xx: consistency
+    ("EK601", "the artifact differs from the source model", _NO),
+    ("EK602", "the artifact was not verified", ExitCode.NOTHING_CHECKED),
+    ("EK603", "an output is missing", _NO),
+    # 9xx: internal
+    ("EK901", "bug in edgekit", ExitCode.BUG),
+)

@@ -1,0 +1,1 @@
+"""See the house plan: docs/architecture.md."""
