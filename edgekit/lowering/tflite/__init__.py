@@ -1,1 +1,47 @@
-"""See the house plan: docs/architecture.md."""
+"""Lowering to TFLite: hub IR in, ledger of TFLite ops out, then the flatbuffer."""
+
+from __future__ import annotations
+
+from edgekit.ir import Model
+from edgekit.lowering.driver import Expand, lower
+from edgekit.lowering.ledger import Lowered
+from edgekit.lowering.op import LowerOptions
+from edgekit.lowering.tflite.builder import TFLiteBuilder
+from edgekit.lowering.tflite.emit import Signature, emit, origins_metadata
+from edgekit.lowering.tflite.table import load_ops
+
+ORIGINS_NAME = "edgekit.origins"
+"""Name of the metadata buffer that holds the origin of each op."""
+
+
+def lower_tflite(model: Model, expand: Expand, options: LowerOptions | None = None) -> Lowered:
+    """Lowers a prepared model to TFLite ops.
+
+    Args:
+        model: A model in the newest opset, shapes inferred.
+        expand: Gives the decomposition of a node without a lowering.
+        options: What the user allows and wants.
+
+    Returns:
+        The ledger; its diagnostics hold the refusals.
+    """
+    load_ops()
+    return lower(model, TFLiteBuilder(), expand, options)
+
+
+def write_tflite(lowered: Lowered, model: Model, metadata: dict[str, bytes] | None = None) -> bytes:
+    """Returns the `.tflite` file of a complete ledger, with the origins of its ops inside.
+
+    Args:
+        lowered: A ledger without errors.
+        model: The model that it was lowered from; it names the inputs and outputs.
+        metadata: Further buffers to store, by name.
+
+    Returns:
+        The file's bytes.
+    """
+    signature = Signature(tuple(s.name for s in model.inputs), tuple(s.name for s in model.outputs))
+    return emit(lowered.main, signature, {ORIGINS_NAME: origins_metadata(lowered.main), **(metadata or {})})
+
+
+__all__ = ["ORIGINS_NAME", "lower_tflite", "write_tflite"]

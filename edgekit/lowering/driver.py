@@ -1,0 +1,284 @@
+"""The one driver: walks a prepared model, finds a lowering for each node, stamps origins.
+
+For a node it tries, in this order: the backend's own lowering, a decomposition (ours, then the
+op's ONNX function body), and gives up with the reason. It goes on after a refusal, so that one
+run reports every problem.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import onnx_ir as ir
+
+from edgekit.diagnostics import Diagnostic, Severity, Where, error
+from edgekit.ir import Model, Origin, numpy_dtype, origin_of
+from edgekit.lowering.builder import LedgerBuilder
+from edgekit.lowering.ledger import Lowered, Shape, Subgraph, TensorMap, Value
+from edgekit.lowering.op import LowerOptions, Op, Unlowerable
+
+Expand = Callable[[ir.Node], ir.Model | None]
+"""Replaces one node by a small graph with the node's inputs and outputs, in order."""
+
+
+def lower(
+    model: Model, builder: LedgerBuilder, expand: Expand, options: LowerOptions | None = None
+) -> Lowered:
+    """Lowers a prepared model to the ops of one backend.
+
+    Args:
+        model: A model in the newest opset, shapes inferred (`passes.prepare`).
+        builder: An empty builder of the backend.
+        expand: Gives the decomposition of a node that has no lowering.
+        options: What the user allows and wants.
+
+    Returns:
+        The ledger. Refused nodes are errors among its diagnostics; it is then not complete.
+    """
+    driver = _Driver(builder.table.backend, expand, options or LowerOptions())
+    main = driver.main(model.ir.graph, builder, model.name)
+    tensors = {name: TensorMap(value) for value, name in main.names.items()}
+    return Lowered(builder.table.backend, main, tuple(driver.grouped()), tensors)
+
+
+@dataclass(frozen=True, slots=True)
+class _Refusal:
+    op_type: str
+    origin: Origin
+    verdict: Unlowerable
+
+
+@dataclass(slots=True)
+class _Scope:
+    """Values of one graph while it is lowered; `outer` is the enclosing graph's scope."""
+
+    builder: LedgerBuilder
+    outer: _Scope | None = None
+    values: dict[ir.Value, Value | None] = field(default_factory=dict)
+    captured: dict[ir.Value, Value] = field(default_factory=dict)
+
+    def find(self, value: ir.Value) -> Value | None:
+        """Returns the lowered value, capturing it from an outer graph where needed."""
+        if value in self.values:
+            return self.values[value]
+        if value.const_value is not None and value.producer() is None:
+            return self._bind(value, self.builder.const(value.const_value.numpy()))
+        if self.outer is None:
+            raise KeyError(value.name)
+        outside = self.outer.find(value)
+        if outside is None or outside.data is not None:
+            self.values[value] = outside
+            return outside
+        inside = self.builder.value(outside.dtype, outside.shape, outside.quant)
+        self.captured[value] = outside
+        return self._bind(value, inside)
+
+    def _bind(self, value: ir.Value, lowered: Value) -> Value:
+        self.values[value] = lowered
+        if value.name:
+            self.builder.names.setdefault(lowered, value.name)
+        return lowered
+
+    def bind(self, value: ir.Value, lowered: Value | None) -> None:
+        """Records what a source value was lowered to."""
+        self.values[value] = lowered
+        if lowered is not None and value.name:
+            self.builder.names.setdefault(lowered, value.name)
+
+
+class _Driver:
+    def __init__(self, backend: str, expand: Expand, options: LowerOptions) -> None:
+        self.backend = backend
+        self.expand = expand
+        self.options = options
+        self.refusals: list[_Refusal] = []
+        self.notes: list[Diagnostic] = []
+
+    def main(self, graph: ir.Graph, builder: LedgerBuilder, name: str) -> Subgraph:
+        scope = _Scope(builder)
+        inputs = [v for v in graph.inputs if v.name not in graph.initializers]
+        for value in inputs:
+            scope.bind(value, builder.value(numpy_dtype(value.dtype), _shape(value)))
+        self.nodes(graph, scope)
+        outputs = [
+            scope.find(v) if v in scope.values or v.producer() is None else None for v in graph.outputs
+        ]
+        return builder.finish(
+            name, [v for v in (scope.values[i] for i in inputs) if v], [v for v in outputs if v is not None]
+        )
+
+    def nodes(self, graph: ir.Graph, scope: _Scope) -> None:
+        for node in graph:
+            self.node(node, scope, origin_of(node))
+
+    def node(self, node: ir.Node, scope: _Scope, origin: Origin) -> None:
+        """Lowers one node, or records why not and leaves its outputs undefined."""
+        if any(v is not None and self._undefined(v, scope) for v in node.inputs):
+            return  # its producer was refused: one cause, one message
+        mark = len(scope.builder.ops)
+        scope.builder.origin = origin
+        try:
+            results = self.native(node, scope, origin)
+        except Unlowerable as verdict:
+            del scope.builder.ops[mark:]
+            if not self.expanded(node, scope, origin):
+                self.refusals.append(_Refusal(node.op_type, origin, verdict))
+            return
+        _check(node, results)
+        for value, result in zip(node.outputs, results, strict=False):
+            scope.bind(value, result)
+
+    def native(self, node: ir.Node, scope: _Scope, origin: Origin) -> tuple[Value | None, ...]:
+        version = node.version or (node.graph.opset_imports.get(node.domain, 1) if node.graph else 1)
+        function = scope.builder.table.find(node.op_type, version, node.domain)
+        if function is None:
+            raise self._unknown(node)
+        op = Op(
+            node,
+            [None if v is None else scope.find(v) for v in node.inputs],
+            lower_subgraph=lambda graph, inputs, name: self.subgraph(graph, inputs, name, scope),
+            approximate=lambda reason: self.approximate(node, origin, reason),
+        )
+        result = function(scope.builder, op)
+        return result if isinstance(result, tuple) else (result,)
+
+    def expanded(self, node: ir.Node, scope: _Scope, origin: Origin) -> bool:
+        """Lowers a node through its decomposition; tells whether every part could be lowered."""
+        fragment = self.expand(node)
+        if fragment is None:
+            return False
+        mark, refused = len(scope.builder.ops), len(self.refusals)
+        inner = _Scope(scope.builder, None)
+        for formal, actual in zip(fragment.graph.inputs, node.inputs, strict=False):
+            inner.values[formal] = None if actual is None else scope.find(actual)
+        for part in fragment.graph:
+            self.node(part, inner, origin)
+        results = [inner.find(v) if self._defined(v, inner) else None for v in fragment.graph.outputs]
+        if len(self.refusals) > refused or any(r is None for r in results):
+            del scope.builder.ops[mark:]
+            del self.refusals[refused:]
+            return False
+        _check(node, results)
+        for value, result in zip(node.outputs, results, strict=False):
+            scope.bind(value, result)
+        return True
+
+    def subgraph(
+        self, graph: ir.Graph, inputs: Sequence[Value], name: str, outer: _Scope
+    ) -> tuple[Subgraph, tuple[Value, ...]]:
+        scope = _Scope(outer.builder.child(), outer)
+        formals = []
+        for formal, actual in zip(graph.inputs, inputs, strict=True):
+            inside = scope.builder.value(actual.dtype, actual.shape, actual.quant)
+            scope.bind(formal, inside)
+            formals.append(inside)
+        refused = len(self.refusals)
+        self.nodes(graph, scope)
+        if len(self.refusals) > refused:
+            parts = sorted({f"`{r.op_type}`" for r in self.refusals[refused:]})
+            raise Unlowerable(f"its `{name}` holds {', '.join(parts)}, which cannot be expressed")
+        outputs = [scope.find(v) for v in graph.outputs]
+        captured = tuple(scope.captured.values())
+        inner = [scope.values[v] for v in scope.captured]
+        return (
+            scope.builder.finish(
+                name, [*formals, *(v for v in inner if v)], [v for v in outputs if v is not None]
+            ),
+            captured,
+        )
+
+    def approximate(self, node: ir.Node, origin: Origin, reason: str) -> None:
+        if not self.options.allow_approximate:
+            raise Unlowerable(
+                reason, code="EK304", help="accept it with `--allow-approximate`; its error is then reported"
+            )
+        message = f"`{node.op_type}` is approximated: {reason}"
+        self.notes.append(Diagnostic("EK304", message, Severity.WARNING, where=_where(origin)))
+
+    def grouped(self) -> list[Diagnostic]:
+        """Returns one diagnostic per cause, naming all nodes that share it."""
+        causes: dict[tuple[str, str, str], list[_Refusal]] = {}
+        for refusal in self.refusals:
+            key = (refusal.verdict.code, refusal.op_type, refusal.verdict.reason)
+            causes.setdefault(key, []).append(refusal)
+        return [*map(self._diagnostic, causes.values()), *self.notes]
+
+    def _diagnostic(self, refusals: Sequence[_Refusal]) -> Diagnostic:
+        first = refusals[0]
+        places = [r.origin for r in refusals[1:] if r.origin.file is not None]
+        union = Origin()
+        for refusal in refusals:
+            union = union | refusal.origin
+        return Diagnostic(
+            first.verdict.code,
+            f"`{first.op_type}` cannot be lowered to {self.backend}: {first.verdict.reason}",
+            where=_where(union),
+            notes=tuple(f"also at {p.file}:{p.line} (`{p.scope}`)" for p in places),
+            help=first.verdict.help,
+            data={"op_type": first.op_type, "count": len(refusals)},
+        )
+
+    def _unknown(self, node: ir.Node) -> Unlowerable:
+        if node.domain:
+            return Unlowerable(
+                f"the domain `{node.domain}` is not known",
+                code="EK109",
+                help="register a lowering for it in a plugin, or export the model with standard ONNX ops",
+            )
+        return Unlowerable("there is no lowering for this op", code="EK301")
+
+    def _undefined(self, value: ir.Value, scope: _Scope) -> bool:
+        return not self._defined(value, scope)
+
+    def _defined(self, value: ir.Value, scope: _Scope | None) -> bool:
+        if value.const_value is not None and value.producer() is None:
+            return True
+        while scope is not None:
+            if value in scope.values:
+                return True
+            scope = scope.outer
+        return False
+
+
+def _where(origin: Origin) -> Where:
+    return Where(origin.file, origin.line, origin.nodes, origin.scope)
+
+
+def _shape(value: ir.Value) -> Shape:
+    if value.shape is None:
+        raise error(
+            "EK305",
+            f"the rank of the input `{value.name}` is unknown",
+            help="give the input a shape when exporting",
+        )
+    return tuple(d if isinstance(d, int) else None for d in value.shape)
+
+
+def _check(node: ir.Node, results: Sequence[Value | None]) -> None:
+    """Holds a lowering to what shape inference says of the node's outputs."""
+    for value, result in zip(node.outputs, results, strict=False):
+        if result is None:
+            continue
+        dtype = numpy_dtype(value.dtype)
+        if value.dtype is not None and dtype != result.dtype:
+            raise _bug(node, f"dtype {result.dtype} instead of {dtype}")
+        if value.shape is None:
+            continue
+        declared = tuple(d if isinstance(d, int) else None for d in value.shape)
+        if len(declared) != result.rank or any(
+            a is not None and b is not None and a != b for a, b in zip(declared, result.shape, strict=True)
+        ):
+            raise _bug(node, f"shape {result.shape} instead of {declared}")
+
+
+def _bug(node: ir.Node, what: str) -> Exception:
+    return error(
+        "EK901",
+        f"the lowering of `{node.op_type}` gives {what}",
+        where=_where(origin_of(node)),
+        help="please report this with the model",
+    )
+
+
+__all__ = ["Expand", "lower"]

@@ -1,0 +1,1 @@
+"""Lowerings to TFLite, one file per op family."""
