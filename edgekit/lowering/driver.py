@@ -19,7 +19,7 @@ from edgekit.lowering.ledger import Lowered, Shape, Subgraph, TensorMap, Value
 from edgekit.lowering.op import LowerOptions, Op, Unlowerable
 
 Expand = Callable[[ir.Node], ir.Model | None]
-"""Replaces one node by a small graph with the node's inputs and outputs, in order."""
+"""Replaces one node by a small graph; its inputs and outputs are the node's, matched by name."""
 
 
 def lower(
@@ -39,7 +39,14 @@ def lower(
     driver = _Driver(builder.table.backend, expand, options or LowerOptions())
     main = driver.main(model.ir.graph, builder, model.name)
     tensors = {name: TensorMap(value) for value, name in main.names.items()}
-    return Lowered(builder.table.backend, main, tuple(driver.grouped()), tensors)
+    return Lowered(
+        builder.table.backend,
+        main,
+        tuple(map(TensorMap, main.inputs)),
+        tuple(map(TensorMap, main.outputs)),
+        tuple(driver.grouped()),
+        tensors,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,17 +157,19 @@ class _Driver:
             return False
         mark, refused = len(scope.builder.ops), len(self.refusals)
         inner = _Scope(scope.builder, None)
-        for formal, actual in zip(fragment.graph.inputs, node.inputs, strict=False):
-            inner.values[formal] = None if actual is None else scope.find(actual)
+        actuals = {v.name: v for v in node.inputs if v is not None}
+        for formal in fragment.graph.inputs:
+            inner.values[formal] = scope.find(actuals[formal.name])
         for part in fragment.graph:
             self.node(part, inner, origin)
-        results = [inner.find(v) if self._defined(v, inner) else None for v in fragment.graph.outputs]
-        if len(self.refusals) > refused or any(r is None for r in results):
+        made = {v.name: inner.find(v) for v in fragment.graph.outputs if self._defined(v, inner)}
+        if len(self.refusals) > refused or len(made) < len(fragment.graph.outputs):
             del scope.builder.ops[mark:]
             del self.refusals[refused:]
             return False
+        results = [made.get(v.name) for v in node.outputs]
         _check(node, results)
-        for value, result in zip(node.outputs, results, strict=False):
+        for value, result in zip(node.outputs, results, strict=True):
             scope.bind(value, result)
         return True
 

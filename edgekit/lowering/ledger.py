@@ -102,6 +102,8 @@ class Lowered:
     Attributes:
         backend: Name of the backend.
         main: The ops of the main graph; nested graphs hang at their ops' attributes.
+        inputs: Where each public input is found, in the source's order.
+        outputs: Where each public output is found, in the source's order.
         diagnostics: What was refused (errors) or approximated (warnings).
         tensors: Where each tensor of the source model is found, by its name.
         certificate: What is proved of the layout, in one sentence; empty if not applicable.
@@ -109,6 +111,8 @@ class Lowered:
 
     backend: str
     main: Subgraph
+    inputs: tuple[TensorMap, ...]
+    outputs: tuple[TensorMap, ...]
     diagnostics: tuple[Diagnostic, ...] = ()
     tensors: Mapping[str, TensorMap] = field(default_factory=dict)
     certificate: str = ""

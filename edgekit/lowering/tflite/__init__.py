@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from edgekit.ir import Model
 from edgekit.lowering.driver import Expand, lower
-from edgekit.lowering.ledger import Lowered
+from edgekit.lowering.ledger import Lowered, Value
 from edgekit.lowering.op import LowerOptions
 from edgekit.lowering.tflite.builder import TFLiteBuilder
 from edgekit.lowering.tflite.emit import Signature, emit, origins_metadata
@@ -29,8 +29,10 @@ def lower_tflite(model: Model, expand: Expand, options: LowerOptions | None = No
     return lower(model, TFLiteBuilder(), expand, options)
 
 
-def write_tflite(lowered: Lowered, model: Model, metadata: dict[str, bytes] | None = None) -> bytes:
-    """Returns the `.tflite` file of a complete ledger, with the origins of its ops inside.
+def write_tflite(
+    lowered: Lowered, model: Model, metadata: dict[str, bytes] | None = None
+) -> tuple[dict[Value, str], bytes]:
+    """Writes the `.tflite` file of a complete ledger, with the origins of its ops inside.
 
     Args:
         lowered: A ledger without errors.
@@ -38,7 +40,7 @@ def write_tflite(lowered: Lowered, model: Model, metadata: dict[str, bytes] | No
         metadata: Further buffers to store, by name.
 
     Returns:
-        The file's bytes.
+        The name that each value of the main graph has in the file, and the file's bytes.
     """
     signature = Signature(tuple(s.name for s in model.inputs), tuple(s.name for s in model.outputs))
     return emit(lowered.main, signature, {ORIGINS_NAME: origins_metadata(lowered.main), **(metadata or {})})

@@ -235,7 +235,8 @@ declare("SPLIT", options="SplitOptions")
 declare("SPLIT_V", options="SplitVOptions")
 declare("STRIDED_SLICE", options="StridedSliceOptions")
 declare("SLICE", "TILE", "FILL", "RANGE", "GATHER_ND", "SCATTER_ND", "WHERE", "BROADCAST_TO",
-        "BROADCAST_ARGS", "SPACE_TO_BATCH_ND", "BATCH_TO_SPACE_ND", "TOPK_V2", "RANK", "DYNAMIC_UPDATE_SLICE", "DILATE",
+        "BROADCAST_ARGS", "SPACE_TO_BATCH_ND", "BATCH_TO_SPACE_ND", "TOPK_V2", "RANK",
+        "DYNAMIC_UPDATE_SLICE", "DILATE",
         "NON_MAX_SUPPRESSION_V4", "NON_MAX_SUPPRESSION_V5", "BITCAST")  # fmt: skip
 declare("SQUEEZE", options="SqueezeOptions")
 declare("EXPAND_DIMS", options="ExpandDimsOptions")

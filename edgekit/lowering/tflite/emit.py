@@ -37,8 +37,10 @@ class Signature:
     key: str = "serving_default"
 
 
-def emit(main: Subgraph, signature: Signature, metadata: Mapping[str, bytes] | None = None) -> bytes:
-    """Returns the `.tflite` file of a graph.
+def emit(
+    main: Subgraph, signature: Signature, metadata: Mapping[str, bytes] | None = None
+) -> tuple[dict[Value, str], bytes]:
+    """Writes the `.tflite` file of a graph.
 
     Args:
         main: The graph; nested graphs hang at the attributes of its ops.
@@ -46,7 +48,7 @@ def emit(main: Subgraph, signature: Signature, metadata: Mapping[str, bytes] | N
         metadata: Buffers to store under a name.
 
     Returns:
-        The file's bytes.
+        The name that each value of the main graph has in the file, and the file's bytes.
 
     Raises:
         EdgekitError: EK307 if the file would exceed 2 GiB; EK501 without LiteRT.
@@ -88,8 +90,11 @@ class _Writer:
         self.shared: dict[tuple[Any, str, int], int] = {}
         self.keep: list[NDArray[Any]] = []
         self.subgraphs: list[Any] = []
+        self.main_names: dict[Value, str] = {}
 
-    def write(self, main: Subgraph, signature: Signature, metadata: Mapping[str, bytes]) -> bytes:
+    def write(
+        self, main: Subgraph, signature: Signature, metadata: Mapping[str, bytes]
+    ) -> tuple[dict[Value, str], bytes]:
         public = zip(main.inputs + main.outputs, signature.inputs + signature.outputs, strict=True)
         index = self.subgraph(main, dict(public))
         assert index == 0
@@ -101,7 +106,7 @@ class _Writer:
                 f"the weights take {size} bytes and a TFLite file cannot exceed {MAX_BYTES}",
                 help="quantise the weights, or split the model",
             )
-        return self.pack(size, signature, main, entries)
+        return self.main_names, self.pack(size, signature, entries)
 
     # -- graphs ---------------------------------------------------------------------------------
 
@@ -124,6 +129,8 @@ class _Writer:
         table.operators = [self.operator(op, tensor) for op in graph.ops]
         table.outputs = np.asarray([tensor(v) for v in graph.outputs], np.int32)
         table.name = graph.name.encode()
+        if index == 0:
+            self.main_names = {v: table.tensors[i].name.decode() for v, i in tensors.index.items()}
         return index
 
     def tensor(self, value: Value, name: str) -> Any:
@@ -213,9 +220,7 @@ class _Writer:
 
     # -- flatbuffer -----------------------------------------------------------------------------
 
-    def pack(
-        self, size: int, signature: Signature, main: Subgraph, entries: Sequence[tuple[str, int]]
-    ) -> bytes:
+    def pack(self, size: int, signature: Signature, entries: Sequence[tuple[str, int]]) -> bytes:
         import flatbuffers
 
         s, fb = self.s, flatbuffers.Builder(size + (1 << 16))

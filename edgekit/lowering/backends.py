@@ -1,0 +1,81 @@
+"""The table of backends: what turns an imported model into an unverified artifact."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from edgekit.artifact import Artifact, Source
+from edgekit.diagnostics import error
+from edgekit.ir import Model
+from edgekit.passes.pipeline import Prepared
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """The options of a conversion.
+
+    Attributes:
+        io_layout: `source` keeps the layout of public inputs and outputs, `nhwc` changes image-like ones.
+        opset: Opset of an ONNX artifact; `None` for the newest that its runtime executes.
+        fp16: Store and compute in float16 (ONNX).
+        allow_approximate: Accept forms that are not exact; each is reported.
+        labels: Text of a label file to store in the artifact, one label per line.
+    """
+
+    io_layout: str = "source"
+    opset: int | None = None
+    fp16: bool = False
+    allow_approximate: bool = False
+    labels: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the JSON form for the manifest."""
+        return asdict(self)
+
+
+Backend = Callable[[Model, Prepared, Recipe], Artifact]
+
+_HOMES: Mapping[str, str] = {
+    "onnx": "edgekit.lowering.onnx.backend:build",
+    "tflite": "edgekit.lowering.tflite.backend:build",
+}
+
+
+def backend_names() -> tuple[str, ...]:
+    """Returns the names of the backends, sorted."""
+    return tuple(sorted(_HOMES))
+
+
+def backend_for(name: str) -> Backend:
+    """Returns the backend of a name; its modules are imported only now.
+
+    Raises:
+        EdgekitError: EK204 if there is none.
+    """
+    if name not in _HOMES:
+        known = ", ".join(f"`{n}`" for n in backend_names())
+        raise error("EK204", f"there is no backend `{name}`", notes=[f"backends: {known}"])
+    module, _, attribute = _HOMES[name].partition(":")
+    backend: Backend = getattr(importlib.import_module(module), attribute)
+    return backend
+
+
+def source_of(model: Model) -> Source:
+    """Returns what an artifact says of the model it was made from."""
+    path = None if model.path is None else model.path.name
+    return Source(model.name, model.source, path, model.sha256)
+
+
+def file_stem(model: Model) -> str:
+    """Returns a plain file name for a model: letters, digits, `_`, `-` and `.` of its own name."""
+    return re.sub(r"[^A-Za-z0-9_.-]+", "_", model.name).strip("._")[:100] or "model"
+
+
+def versions(*packages: str) -> dict[str, str]:
+    """Returns the installed versions of edgekit and the packages named."""
+    return {name: importlib.metadata.version(name) for name in ("edgekit", *packages)}

@@ -1,0 +1,52 @@
+"""The ONNX backend: writes the optimised graph and describes the artifact."""
+
+from __future__ import annotations
+
+import onnx_ir as ir
+
+from edgekit.artifact import Artifact, ArtifactFile, Binding
+from edgekit.ir import Model, Origin, origin_of
+from edgekit.lowering.backends import Recipe, file_stem, source_of, versions
+from edgekit.lowering.onnx.emit import emit_onnx
+from edgekit.passes.pipeline import Prepared
+
+
+def build(source: Model, prepared: Prepared, recipe: Recipe) -> Artifact:
+    """Makes the unverified ONNX artifact of a prepared model.
+
+    Args:
+        source: The model as imported.
+        prepared: The same after `passes.prepare`.
+        recipe: The options.
+
+    Returns:
+        The artifact, with the map of its tensors and their origins.
+
+    Raises:
+        EdgekitError: EK306 if the opset cannot be reached; EK307 above 2 GiB.
+    """
+    emitted = emit_onnx(prepared.model, opset=recipe.opset, fp16=recipe.fp16)
+    payload = ir.serde.serialize_model(emitted.ir).SerializeToString(deterministic=True)
+    return Artifact(
+        backend="onnx",
+        files=(ArtifactFile.of(f"{file_stem(source)}.onnx", payload),),
+        source=source_of(source),
+        inputs=source.inputs,
+        outputs=source.outputs,
+        input_bindings=tuple(Binding(s.name, s.dtype) for s in source.inputs),
+        output_bindings=tuple(Binding(s.name, s.dtype) for s in source.outputs),
+        tensor_map={
+            v.name: Binding(v.name, v.dtype.numpy())
+            for node in emitted.ir.graph
+            for v in node.outputs
+            if v.name and v.dtype is not None and v.dtype is not ir.DataType.STRING
+        },
+        origins=_origins(emitted.ir),
+        recipe=recipe.to_dict(),
+        versions=versions("onnx", "onnx-ir"),
+        diagnostics=emitted.diagnostics,
+    )
+
+
+def _origins(model: ir.Model) -> dict[str, Origin]:
+    return {v.name: origin_of(node) for node in model.graph for v in node.outputs if v.name}

@@ -1,0 +1,62 @@
+"""The TFLite backend: lowers, arranges the layout, writes the file, describes the artifact."""
+
+from __future__ import annotations
+
+from edgekit.artifact import Artifact, ArtifactFile, Binding
+from edgekit.diagnostics import EdgekitError, Severity
+from edgekit.ir import Model, Origin
+from edgekit.lowering.backends import Recipe, file_stem, source_of, versions
+from edgekit.lowering.ledger import Lowered, TensorMap, Value
+from edgekit.lowering.op import LowerOptions
+from edgekit.lowering.tflite import lower_tflite, write_tflite
+from edgekit.passes.decompose import expand
+from edgekit.passes.pipeline import Prepared
+
+LABELS_NAME = "labels.txt"
+"""Name of the metadata buffer that holds the labels, one per line."""
+
+
+def build(source: Model, prepared: Prepared, recipe: Recipe) -> Artifact:
+    """Makes the unverified TFLite artifact of a prepared model.
+
+    Args:
+        source: The model as imported.
+        prepared: The same after `passes.prepare`.
+        recipe: The options.
+
+    Returns:
+        The artifact, with the map of its tensors and their origins.
+
+    Raises:
+        EdgekitError: With every refused node (EK3xx).
+    """
+    options = LowerOptions(recipe.allow_approximate, recipe.io_layout)
+    lowered = lower_tflite(prepared.model, expand, options)
+    if any(d.severity is Severity.ERROR for d in lowered.diagnostics):
+        raise EdgekitError(*lowered.diagnostics)
+    metadata = {} if recipe.labels is None else {LABELS_NAME: recipe.labels.encode()}
+    names, payload = write_tflite(lowered, source, metadata)
+    tensor_map = {k: _binding(m, names) for k, m in lowered.tensors.items() if m.value in names}
+    return Artifact(
+        backend="tflite",
+        files=(ArtifactFile.of(f"{file_stem(source)}.tflite", payload),),
+        source=source_of(source),
+        inputs=source.inputs,
+        outputs=source.outputs,
+        input_bindings=tuple(_binding(m, names) for m in lowered.inputs),
+        output_bindings=tuple(_binding(m, names) for m in lowered.outputs),
+        tensor_map=tensor_map,
+        origins=_origins(lowered, names),
+        recipe=recipe.to_dict(),
+        versions=versions("onnx", "onnx-ir", "ai-edge-litert"),
+        certificate=lowered.certificate,
+        diagnostics=lowered.diagnostics,
+    )
+
+
+def _binding(tensor: TensorMap, names: dict[Value, str]) -> Binding:
+    return Binding(names[tensor.value], tensor.value.dtype, tensor.perm)
+
+
+def _origins(lowered: Lowered, names: dict[Value, str]) -> dict[str, Origin]:
+    return {names[v]: op.origin for op in lowered.main.ops for v in op.outputs if v in names}

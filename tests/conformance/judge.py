@@ -1,0 +1,80 @@
+"""Judges one case: converts it, runs the artifact, compares with what ONNX expects."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from edgekit import api
+from edgekit.diagnostics import EdgekitError
+from edgekit.runners import runner_for
+from edgekit.runners.execute import run_artifact
+from tests.conformance.cases import Case
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a case.
+
+    Attributes:
+        name: ONNX's name of the test.
+        op: The op under test.
+        status: `pass`, `refused`, `wrong` or `crash`.
+        code: The diagnostic's code for a refusal.
+        detail: Why, in one line.
+        seconds: Time taken.
+    """
+
+    name: str
+    op: str
+    status: str
+    code: str = ""
+    detail: str = ""
+    seconds: float = 0.0
+
+
+def judge(case: Case, backend: str) -> Outcome:
+    """Converts without verification, so that a wrong lowering cannot hide behind a refusal."""
+    op = _op_under_test(case)
+    try:
+        artifact = api.convert(case.model, backend, verify=False)
+        with runner_for(backend, isolate=False) as runner:
+            results = [run_artifact(artifact, inputs, runner) for inputs, _ in case.samples]
+    except EdgekitError as error:
+        first = error.diagnostics[0]
+        status = "crash" if first.code in ("EK901", "EK502", "EK503") else "refused"
+        return Outcome(case.name, op, status, first.code, first.message)
+    for (_, expected), outputs in zip(case.samples, results, strict=True):
+        wrong = _compare(case, expected, list(outputs.values()))
+        if wrong:
+            return Outcome(case.name, op, "wrong", detail=wrong)
+    return Outcome(case.name, op, "pass")
+
+
+def _op_under_test(case: Case) -> str:
+    nodes = case.model.graph.node
+    return nodes[0].op_type if len(nodes) == 1 else "several"
+
+
+def _compare(case: Case, expected: tuple[Any, ...], outputs: list[Any]) -> str:
+    if len(outputs) != len(expected):
+        return f"{len(outputs)} outputs instead of {len(expected)}"
+    for i, (want, got) in enumerate(zip(expected, outputs, strict=True)):
+        if got.dtype != want.dtype:
+            return f"output {i} is {got.dtype} instead of {want.dtype}"
+        if got.shape != want.shape:
+            return f"output {i} has shape {got.shape} instead of {want.shape}"
+        try:
+            np.testing.assert_allclose(_real(got), _real(want), rtol=case.rtol, atol=case.atol)
+        except AssertionError as error:
+            return f"output {i}: " + " ".join(str(error).split())[:160]
+    return ""
+
+
+def _real(array: Any) -> Any:
+    """ml_dtypes' narrow floats have no tolerance arithmetic of their own."""
+    if array.dtype.kind in "biufc":
+        return array
+    return array if array.dtype.kind == "O" else array.astype(np.float32)
