@@ -1,1 +1,1 @@
-"""The command line: one file per command."""
+"""The command line: a frame in `main`, one file per command, loaded on use."""

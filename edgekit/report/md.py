@@ -1,0 +1,107 @@
+"""The report as GitHub-flavoured Markdown, for pull requests and wikis."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from edgekit.diagnostics import Diagnostic
+from edgekit.report import snippet
+from edgekit.report.model import CheckStatus, Facts, Prose, Report, Section, Table, VerdictStatus
+from edgekit.report.values import RIGHT, clean, show
+
+_MARKS = {
+    VerdictStatus.OK: "✅",
+    VerdictStatus.UNVERIFIED: "⚠️",
+    VerdictStatus.FAILED: "❌",
+    VerdictStatus.ERROR: "❌",
+}
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~])")
+_LONG = 30
+
+
+def render(report: Report) -> str:
+    """Renders the report; details and long tables are folded, the verdict is the last line."""
+    title = escape(f"edgekit {report.command}: {report.subject.name}" if report.subject.name else "edgekit")
+    blocks = [f"## {title}"]
+    blocks += ["\n".join(_folded(s)) for s in report.results]
+    if report.diagnostics:
+        blocks.append(
+            "### Diagnostics\n\n" + "\n".join(line for d in report.diagnostics for line in _item(d))
+        )
+    if report.environment:
+        versions = ", ".join(f"{name} {version}" for name, version in report.environment.items())
+        blocks.append(f"<sub>{escape(versions)}</sub>")
+    verdict = report.verdict
+    blocks.append(f"{_MARKS[verdict.status]} **{verdict.status}**: {escape(verdict.text)}")
+    return "\n\n".join(blocks) + "\n"
+
+
+def escape(text: str) -> str:
+    """Returns text that Markdown shows as it is, on one line."""
+    return _SPECIAL.sub(r"\\\1", clean(text))
+
+
+def _folded(section: Section) -> Iterator[str]:
+    long = isinstance(section, Table) and len(section.rows) > _LONG
+    if section.detail or long:
+        yield f"<details><summary>{escape(section.title)}</summary>\n"
+        yield from _content(section)
+        yield "\n</details>"
+        return
+    if section.title:
+        yield f"### {escape(section.title)}\n"
+    yield from _content(section)
+
+
+def _content(section: Section) -> Iterator[str]:
+    match section:
+        case Prose():
+            yield section.text.strip()
+        case Facts():
+            yield "| | |\n|---|---|"
+            for fact in section.facts:
+                yield f"| {escape(fact.title)} | {escape(show(fact.value, fact.kind))} |"
+        case Table():
+            yield from _table(section)
+
+
+def _table(table: Table) -> Iterator[str]:
+    if table.rows:
+        yield "| " + " | ".join(escape(c.title) for c in table.columns) + " |"
+        yield "|" + "|".join("---:" if c.kind in RIGHT else "---" for c in table.columns) + "|"
+    else:
+        yield "none"
+    for row in table.rows:
+        yield "| " + " | ".join(_mark(show(row.get(c.key), c.kind)) for c in table.columns) + " |"
+    if table.note:
+        yield f"\n{escape(table.note)}"
+
+
+def _mark(text: str) -> str:
+    marks: dict[str, str] = {CheckStatus.PASS: "✅ pass", CheckStatus.FAIL: "❌ fail"}
+    return marks.get(text, escape(text))
+
+
+def _item(diagnostic: Diagnostic) -> Iterator[str]:
+    yield f"- **{diagnostic.severity}[{diagnostic.code}]**: {_message(diagnostic.message)}"
+    at = snippet.place(diagnostic.where)
+    if at:
+        scope = f" in `{clean(diagnostic.where.scope)}`" if diagnostic.where.scope else ""
+        yield f"  - at `{at}`{scope}"
+    quoted = snippet.source_line(diagnostic.where)
+    if quoted:
+        yield f"  - `{quoted.strip().replace('`', chr(0x27))}`"
+    if diagnostic.where.nodes:
+        yield f"  - nodes: {snippet.nodes_text(diagnostic.where.nodes)}"
+    yield from (f"  - note: {_message(note)}" for note in diagnostic.notes)
+    if diagnostic.help:
+        yield f"  - help: {_message(diagnostic.help)}"
+
+
+def _message(text: str) -> str:
+    """Escapes a message but for its code spans, which Markdown and we write alike."""
+    parts = clean(text).split("`")
+    if len(parts) % 2 == 0:
+        return escape(text)
+    return "`".join(part if i % 2 else escape(part) for i, part in enumerate(parts))
