@@ -2,32 +2,198 @@
 
 from __future__ import annotations
 
+import contextlib
+import tempfile
 from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
 
-from edgekit.artifact import Artifact
-from edgekit.runners.base import Array, Runner
+import numpy as np
+
+from edgekit.artifact import Artifact, Binding
+from edgekit.diagnostics import error
+from edgekit.ir import TensorSpec
+from edgekit.runners.base import Array, Payload, Port, Runner, check_inputs
+from edgekit.runners.table import runner_for
 
 
 def run_artifact(
-    artifact: Artifact,
-    inputs: Mapping[str, Array],
-    runner: Runner,
-    *,
-    intermediates: Sequence[str] = (),
+    artifact: Artifact, inputs: Mapping[str, Array], *, intermediates: Sequence[str] = (), **options: Any
 ) -> dict[str, Array]:
-    """Runs an artifact on inputs of its source model.
+    """Runs an artifact once; see `ArtifactRunner`.
 
     Args:
         artifact: The artifact.
-        inputs: One array for each input of the source model, in its names, layout and dtypes.
-        runner: What runs the artifact's backend (`runner_for`).
-        intermediates: Further tensors of the source model, by their names there.
+        inputs: One array for each input of the source model.
+        intermediates: Further tensors of the source model to return.
+        options: As `runner_for`.
+    """
+    with ArtifactRunner(artifact, **options) as runner:
+        return runner.run(inputs, intermediates=intermediates)
 
-    Returns:
-        The source model's outputs, and the intermediates that could be observed, in the source
-        model's names, order, layout and dtypes.
+
+class ArtifactRunner:
+    """Runs an artifact on inputs of its source model; a context manager that keeps it loaded."""
+
+    def __init__(self, artifact: Artifact, runner: Runner | None = None, **options: Any) -> None:
+        """Prepares the artifact.
+
+        Args:
+            artifact: The artifact.
+            runner: What runs it; by default the runner of its backend.
+            options: As `runner_for`.
+
+        Raises:
+            EdgekitError: EK204 if no runner runs the artifact's backend.
+        """
+        self._artifact = artifact
+        self._runner = runner or runner_for(artifact.backend, **options)
+        self._exit = contextlib.ExitStack()
+        self._payload: Payload | None = None
+
+    @property
+    def runtime(self) -> str:
+        """Name and version of what runs the artifact."""
+        return f"{self._runner.name} {self._runner.version}"
+
+    def run(self, inputs: Mapping[str, Array], *, intermediates: Sequence[str] = ()) -> dict[str, Array]:
+        """Runs the artifact once.
+
+        Args:
+            inputs: One array for each input of the source model, in its names, layout and dtypes.
+            intermediates: Further tensors of the source model, by their names there.
+
+        Returns:
+            The source model's outputs in its order, then the intermediates that can be observed, in
+            the source model's names and layout; the outputs in its dtypes too.
+
+        Raises:
+            EdgekitError: EK505 naming everything wrong with the inputs; else as `Runner.run`.
+        """
+        artifact = self._artifact
+        given = check_inputs([_port(spec) for spec in artifact.inputs], inputs)
+        feed = {
+            binding.tensor: to_artifact(given[spec.name], spec, binding)
+            for spec, binding in zip(artifact.inputs, artifact.input_bindings, strict=True)
+        }
+        wanted = {name: b for name in intermediates if (b := artifact.tensor_map.get(name)) is not None}
+        results = self._runner.run(
+            self._loaded(), feed, intermediates=sorted({b.tensor for b in wanted.values()})
+        )
+        outputs = {
+            spec.name: to_source(_present(results, binding, spec.name), binding).astype(
+                spec.dtype, copy=False
+            )
+            for spec, binding in zip(artifact.outputs, artifact.output_bindings, strict=True)
+        }
+        observed = {
+            name: to_source(results[binding.tensor], binding)
+            for name, binding in wanted.items()
+            if name not in outputs and binding.tensor in results
+        }
+        return outputs | observed
+
+    def close(self) -> None:
+        """Releases the artifact; see `Runner.close`."""
+        self._exit.close()
+        self._payload = None
+
+    def __enter__(self) -> Self:
+        self._exit.enter_context(self._runner)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, raised: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._payload = None
+        self._exit.__exit__(kind, raised, trace)
+
+    def _loaded(self) -> Payload:
+        if self._payload is None:
+            self._payload = self._exit.enter_context(payload_of(self._artifact))
+        return self._payload
+
+
+@contextlib.contextmanager
+def payload_of(artifact: Artifact) -> Any:
+    """Gives what a runner takes: the contents of a single file, or a file with the others beside it.
+
+    Yields:
+        A `Payload` that is valid inside the block.
+    """
+    files = artifact.files
+    first = artifact.model_file.payload
+    if len(files) == 1 or all(
+        isinstance(f.payload, Path) and isinstance(first, Path) and f.payload == first.with_name(f.name)
+        for f in files
+    ):
+        yield first
+        return
+    with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
+        for file in files:
+            path = Path(folder, file.name)
+            if isinstance(file.payload, bytes):
+                path.write_bytes(file.payload)
+            else:
+                path.symlink_to(file.payload.resolve())
+        yield Path(folder, artifact.model_file.name)
+
+
+def to_artifact(array: Array, spec: TensorSpec, binding: Binding) -> Array:
+    """Brings an input of the source model into the artifact's layout and dtype.
 
     Raises:
-        EdgekitError: As `Runner.run`.
+        EdgekitError: EK505 if a value has no place in the artifact's dtype.
     """
-    raise NotImplementedError
+    permuted = array if binding.perm is None else array.transpose(binding.perm)
+    if permuted.dtype == binding.dtype:
+        return np.asarray(permuted, order="C")
+    with np.errstate(over="ignore", invalid="ignore"):
+        cast = permuted.astype(binding.dtype)
+    if not _survives(permuted, cast):
+        raise error(
+            "EK505",
+            f"the input `{spec.name}` holds values that the artifact cannot take as {binding.dtype}",
+            notes=(f"the source model takes {spec.dtype}",),
+        )
+    return np.asarray(cast, order="C")
+
+
+def to_source(array: Array, binding: Binding) -> Array:
+    """Brings a tensor of the artifact back into the source model's layout.
+
+    Raises:
+        EdgekitError: EK507 if the tensor does not have the rank that the binding says.
+    """
+    if binding.perm is None:
+        return array
+    if len(binding.perm) != array.ndim:
+        raise error(
+            "EK507",
+            f"the tensor `{binding.tensor}` of the artifact has rank {array.ndim}, "
+            f"its binding says {len(binding.perm)}",
+        )
+    return array.transpose(np.argsort(binding.perm))
+
+
+def _survives(before: Array, after: Array) -> bool:
+    """Tells whether a cast loses at most precision, never a value's magnitude."""
+    if before.dtype.kind in "iub":
+        return bool(np.array_equal(after.astype(before.dtype), before))
+    return bool(np.array_equal(np.isfinite(before), np.isfinite(after)))
+
+
+def _present(results: Mapping[str, Array], binding: Binding, name: str) -> Array:
+    if binding.tensor not in results:
+        raise error(
+            "EK603",
+            f"the artifact does not give the output `{name}`",
+            notes=(f"its tensor `{binding.tensor}` is not among {', '.join(map(repr, results))}",),
+        )
+    return results[binding.tensor]
+
+
+def _port(spec: TensorSpec) -> Port:
+    shape = None if spec.shape is None else tuple(d if isinstance(d, int) else None for d in spec.shape)
+    return Port(spec.name, spec.dtype, shape)
