@@ -1,4 +1,7 @@
-"""Importers: files and live models of every framework become a `Model` of the hub IR."""
+"""Importers: files and live models of every framework become a `Model` of the hub IR.
+
+A module named `*_file` or `*_model` registers the importer of one format; the others help them.
+"""
 
 from __future__ import annotations
 
@@ -59,9 +62,10 @@ def load(
 
 @functools.cache
 def _register_all() -> None:
-    """Imports every module of this package; the importers among them register themselves."""
-    for module in pkgutil.iter_modules(__path__):
-        importlib.import_module(f"{__name__}.{module.name}")
+    """Imports the modules of this package that hold an importer; they register themselves."""
+    names = (module.name for module in pkgutil.iter_modules(__path__))
+    for name in (n for n in names if n.endswith(("_file", "_model"))):
+        importlib.import_module(f"{__name__}.{name}")
 
 
 def _for_path(path: Path) -> Importer:

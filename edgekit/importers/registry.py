@@ -1,6 +1,6 @@
 """The table of importers: what turns a file, a folder or a live object into a `Model`.
 
-A new importer is one file in this package with one decorated function:
+A new importer is one file in this package, named `*_file` or `*_model`, with one decorated function:
 
     @imports("onnx", suffixes=(".onnx",), accepts=_is_proto)
     def load_onnx(request: Request) -> Model: ...

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
+from edgekit.diagnostics import Diagnostic
 from edgekit.ir.spec import Dim, TensorSpec
 
 
@@ -20,13 +21,15 @@ class Model:
         ir: The graph. Passes work on copies; a `Model` is never changed in place.
         source: The format it was imported from: `onnx`, `torch`, `keras`.
         path: The file it was read from, if any.
-        sha256: Hash of that file, if any.
+        sha256: Hash of that file, if any; weights kept outside of it are not part of the hash.
+        diagnostics: Warnings and notes of the import, for the report.
     """
 
     ir: ir.Model
     source: str = "onnx"
     path: Path | None = None
     sha256: str | None = None
+    diagnostics: tuple[Diagnostic, ...] = ()
 
     @property
     def name(self) -> str:
