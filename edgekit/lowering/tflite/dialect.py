@@ -157,6 +157,17 @@ def _depthwise(inputs: Sequence[Value | None], attrs: Mapping[str, Any]) -> list
     return [(dtype, (*shape[:3], w.shape[3]))]
 
 
+def _conv3d(inputs: Sequence[Value | None], attrs: Mapping[str, Any]) -> list[Spec]:
+    x, w = inputs[0], inputs[1]
+    assert x is not None
+    assert w is not None
+    sizes = [
+        conv_size(size, kernel or 1, attrs[f"stride_{a}"], attrs[f"dilation_{a}_factor"], attrs["padding"])
+        for a, size, kernel in zip("dhw", x.shape[1:4], w.shape[:3], strict=True)
+    ]
+    return [(x.dtype, (x.shape[0], *sizes, w.shape[4]))]
+
+
 def _pool2d(inputs: Sequence[Value | None], attrs: Mapping[str, Any]) -> list[Spec]:
     x = inputs[0]
     assert x is not None
@@ -221,6 +232,7 @@ declare("CAST", options="CastOptions")
 declare("CONCATENATION", options="ConcatenationOptions", infer=_concatenation)
 declare("CONV_2D", options="Conv2DOptions", infer=_conv2d)
 declare("DEPTHWISE_CONV_2D", options="DepthwiseConv2DOptions", infer=_depthwise, version=2)
+declare("CONV_3D", options="Conv3DOptions", infer=_conv3d)
 declare("AVERAGE_POOL_2D", "MAX_POOL_2D", options="Pool2DOptions", infer=_pool2d)
 declare("PAD", "PADV2", infer=_pad)
 declare("MEAN", "SUM", "REDUCE_PROD", "REDUCE_MAX", "REDUCE_MIN", "REDUCE_ANY", "REDUCE_ALL",
