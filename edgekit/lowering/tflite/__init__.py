@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from edgekit.diagnostics import Severity
 from edgekit.ir import Model
 from edgekit.lowering.driver import Expand, lower
 from edgekit.lowering.ledger import Lowered, Value
 from edgekit.lowering.op import LowerOptions
 from edgekit.lowering.tflite.builder import TFLiteBuilder
 from edgekit.lowering.tflite.emit import Signature, emit, origins_metadata
+from edgekit.lowering.tflite.fuse import fuse
+from edgekit.lowering.tflite.layout import arrange
 from edgekit.lowering.tflite.table import load_ops
 
 ORIGINS_NAME = "edgekit.origins"
@@ -26,7 +31,12 @@ def lower_tflite(model: Model, expand: Expand, options: LowerOptions | None = No
         The ledger; its diagnostics hold the refusals.
     """
     load_ops()
-    return lower(model, TFLiteBuilder(), expand, options)
+    options = options or LowerOptions()
+    lowered = lower(model, TFLiteBuilder(), expand, options)
+    if any(d.severity is Severity.ERROR for d in lowered.diagnostics):
+        return lowered  # incomplete: only its diagnostics count
+    arranged = arrange(lowered, options.io_layout)
+    return replace(arranged, main=fuse(arranged.main))
 
 
 def write_tflite(

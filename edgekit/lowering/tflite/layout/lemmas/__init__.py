@@ -1,0 +1,1 @@
+"""The lemmas, one file per family of ops."""

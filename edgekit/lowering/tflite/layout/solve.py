@@ -1,0 +1,270 @@
+"""Chooses one form per op so that the fewest bytes are transposed.
+
+Forms that fit each other at a shared tensor are of one *class* ("everything NHWC"). Where the ops
+of a connected region have forms of at most two classes, the choice is a minimum cut and thus
+exact; with more classes the cut is repeated for one class after the other (alpha expansion,
+Boykov, Veksler and Zabih 2001), which is good but not proved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from edgekit.lowering.ledger import Value
+from edgekit.lowering.tflite.layout.lemma import Rewrite
+from edgekit.lowering.tflite.layout.mincut import INFINITE, MinCut
+from edgekit.lowering.tflite.layout.network import Network, Node, Root, Use, touched
+from edgekit.lowering.tflite.layout.perm import Perm, compose
+
+ROUNDS = 4
+"""Expansion rounds over all classes where more than two meet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The form chosen for each op.
+
+    Attributes:
+        form: Index of the form, by node.
+        proved: Whether no choice among the considered forms moves fewer bytes.
+    """
+
+    form: dict[Node, int]
+    proved: bool
+
+
+def solve(network: Network) -> Choice:
+    """Returns the choice of forms that moves the fewest bytes."""
+    classes = _Classes(network)
+    state = dict.fromkeys(network.nodes, 0)
+    exact = [_expand_region(network, classes, region, state) for region in classes.regions()]
+    return Choice(state, all(exact))
+
+
+class _Classes:
+    """Classes of (node, form) pairs that fit each other, by union-find."""
+
+    def __init__(self, network: Network) -> None:
+        self.parent: dict[object, object] = {}
+        self.pairs = [(node, k) for node in network.nodes for k in range(len(node.forms))]
+        for node, k in self.pairs:
+            for value, perm in touched(network, node, node.forms[k]):
+                self.join((node, k), (value, perm))
+
+    def find(self, item: object) -> object:
+        self.parent.setdefault(item, item)
+        root = item
+        while self.parent[root] != root:
+            root = self.parent[root]
+        while self.parent[item] != root:
+            self.parent[item], item = root, self.parent[item]
+        return root
+
+    def join(self, a: object, b: object) -> None:
+        self.parent[self.find(a)] = self.find(b)
+
+    def of(self, node: Node, form: int) -> object:
+        return self.find((node, form))
+
+    def regions(self) -> list[list[tuple[object, list[Node]]]]:
+        """Returns, for each connected region of ops with a choice, its classes with those ops."""
+        links: dict[object, object] = {}
+
+        def find(item: object) -> object:
+            while links.setdefault(item, item) != item:
+                item = links[item]
+            return item
+
+        members: dict[object, dict[Node, None]] = {}
+        for node, k in self.pairs:
+            if len(node.forms) > 1:
+                label = self.of(node, k)
+                members.setdefault(label, {})[node] = None
+                links[find(label)] = find(self.of(node, 0))
+        regions: dict[object, list[tuple[object, list[Node]]]] = {}
+        for label, nodes in members.items():
+            regions.setdefault(find(label), []).append((label, list(nodes)))
+        return list(regions.values())
+
+
+def _expand_region(
+    network: Network,
+    classes: _Classes,
+    region: list[tuple[object, list[Node]]],
+    state: dict[Node, int],
+) -> bool:
+    """Improves the state of a region; tells whether the result is proved to be the best."""
+    if len(region) > 2:
+        for _ in range(ROUNDS):
+            moves = [_expand(network, classes, label, nodes, state)[0] for label, nodes in region]
+            if not any(moves):
+                break
+        return False
+    nodes = {n for _, members in region for n in members}
+    for node in nodes:  # start from one class wherever it has a form
+        state[node] = _form_in(classes, node, region[0][0], state[node])
+    unambiguous = all(len({classes.of(n, k) for k in range(len(n.forms))}) == len(n.forms) for n in nodes)
+    exact = True
+    for label, members in region[1:]:
+        exact = _expand(network, classes, label, members, state)[1]
+    return exact and unambiguous
+
+
+def _form_in(classes: _Classes, node: Node, label: object, otherwise: int) -> int:
+    return next((k for k in range(len(node.forms)) if classes.of(node, k) == label), otherwise)
+
+
+def _expand(
+    network: Network, classes: _Classes, label: object, nodes: Iterable[Node], state: dict[Node, int]
+) -> tuple[bool, bool]:
+    """Lets each op switch to its form of one class; returns (something changed, move was exact)."""
+    proposal = {n: _form_in(classes, n, label, state[n]) for n in nodes}
+    free = {n: k for n, k in proposal.items() if k != state[n]}
+    if not free:
+        return False, True
+    move = _Move(free, state)
+    exact = True
+    for value in _roots_of(network, free):
+        exact &= move.charge(network, network.roots[value])
+    switched = move.solve()
+    before = cost(network, state, _roots_of(network, free))
+    trial = {**state, **{n: free[n] for n in switched}}
+    if cost(network, trial, _roots_of(network, free)) >= before:
+        return False, exact
+    state.update(trial)
+    return True, exact
+
+
+def _roots_of(network: Network, nodes: Iterable[Node]) -> list[Value]:
+    """Returns the roots that the nodes read or make in any of their forms."""
+    found: dict[Value, None] = {}
+    for node in nodes:
+        for operand in node.op.inputs:
+            if operand is not None and operand.data is None:
+                found[network.views[operand][0]] = None
+        found.update(dict.fromkeys(node.op.outputs))
+    return list(found)
+
+
+def stored_perm(root: Root, state: dict[Node, int]) -> Perm:
+    """Returns the permutation under which a root is stored."""
+    return root.stored if root.producer is None else _form(root.producer, state).outputs[root.index]
+
+
+def wanted_perms(network: Network, root: Root, state: dict[Node, int]) -> list[Perm]:
+    """Returns the permutations under which a root is wanted, each once."""
+    wanted: dict[Perm, None] = {}
+    for use in root.uses:
+        perm = network.outputs[use.index] if use.node is None else _form(use.node, state).inputs[use.index]
+        if perm is not None:
+            wanted[compose(use.view, perm)] = None
+    return list(wanted)
+
+
+def cost(network: Network, state: dict[Node, int], values: Iterable[Value]) -> int:
+    """Returns the bytes that are transposed at the given roots."""
+    total = 0
+    for value in values:
+        root = network.roots[value]
+        stored = stored_perm(root, state)
+        total += root.bytes * sum(p != stored for p in wanted_perms(network, root, state))
+    return total
+
+
+def _form(node: Node, state: dict[Node, int]) -> Rewrite:
+    return node.forms[state[node]]
+
+
+class _Move:
+    """One binary choice per free op: keep its form (0) or switch (1), priced as a cut."""
+
+    def __init__(self, free: dict[Node, int], state: dict[Node, int]) -> None:
+        self.free, self.state = free, state
+        self.cut = MinCut()
+        self.variable = {node: self.cut.variable() for node in free}
+
+    def solve(self) -> list[Node]:
+        values = self.cut.solve()
+        return [node for node, x in self.variable.items() if values[x]]
+
+    def charge(self, network: Network, root: Root) -> bool:
+        """Adds the cost of a root: one transpose for each wanted permutation that is not stored.
+
+        Returns:
+            Whether the cost could be expressed exactly (it is submodular).
+        """
+        options = {p for use in root.uses for p in self._wanted(network, use.node, use.index, use.view)}
+        exact = [self._charge_perm(network, root, perm) for perm in options]
+        return all(exact)
+
+    def _wanted(self, network: Network, node: Node | None, index: int, view: Perm) -> list[Perm]:
+        if node is None:
+            return [compose(view, network.outputs[index])]
+        forms = [self.state[node], self.free[node]] if node in self.free else [self.state[node]]
+        perms = [node.forms[k].inputs[index] for k in forms]
+        return [compose(view, p) for p in perms if p is not None]
+
+    def _charge_perm(self, network: Network, root: Root, perm: Perm) -> bool:
+        """Charges the bytes when some use wants `perm` while it is not stored so."""
+        lacks = self._when(root.producer, lambda form: form.outputs[root.index] != perm, root.stored != perm)
+        uses = [self._use_wants(network, use, perm) for use in root.uses]
+        ones = {x for x, value in uses if value == 1 and x is not None}
+        zeros = {x for x, value in uses if value == 0 and x is not None}
+        return self._charge_term(lacks, any(u == _ALWAYS for u in uses), ones, zeros, root.bytes)
+
+    def _charge_term(
+        self, lacks: tuple[int | None, int], always: bool, ones: set[int], zeros: set[int], cost: int
+    ) -> bool:
+        """Charges `cost * [lacks] * [always or some of ones is 1 or some of zeros is 0]`."""
+        if lacks == _NEVER or not (always or ones or zeros):
+            return True
+        x, when = lacks
+        if always:
+            if x is not None:
+                (self.cut.cost_if_one if when else self.cut.cost_if_zero)(x, cost)
+            return True
+        if ones and zeros:
+            return False  # not submodular
+        if x is not None and bool(when) == bool(ones):
+            return False  # not submodular
+        some = self.cut.variable()
+        if ones:
+            for y in ones:
+                self.cut.cost_if_zero_one(some, y, INFINITE)
+            if x is None:
+                self.cut.cost_if_one(some, cost)
+            else:
+                self.cut.cost_if_zero_one(x, some, cost)
+        else:
+            for y in zeros:
+                self.cut.cost_if_zero_one(y, some, INFINITE)
+            if x is None:
+                self.cut.cost_if_zero(some, cost)
+            else:
+                self.cut.cost_if_zero_one(some, x, cost)
+        return True
+
+    def _use_wants(self, network: Network, use: Use, perm: Perm) -> tuple[int | None, int]:
+        def wants(form: Rewrite) -> bool:
+            given = form.inputs[use.index]
+            return given is not None and compose(use.view, given) == perm
+
+        public = use.node is None and compose(use.view, network.outputs[use.index]) == perm
+        return self._when(use.node, wants, public)
+
+    def _when(
+        self, node: Node | None, holds: Callable[[Rewrite], bool], fixed: bool
+    ) -> tuple[int | None, int]:
+        """Returns for which value of which variable a statement on a node's form holds."""
+        if node is None:
+            return _ALWAYS if fixed else _NEVER
+        now = holds(node.forms[self.state[node]])
+        then = holds(node.forms[self.free[node]]) if node in self.free else now
+        if now == then:
+            return _ALWAYS if now else _NEVER
+        return self.variable[node], int(then)
+
+
+_ALWAYS: tuple[int | None, int] = (None, 1)
+_NEVER: tuple[int | None, int] = (None, 0)
