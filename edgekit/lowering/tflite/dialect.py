@@ -246,10 +246,15 @@ declare("UNPACK", options="UnpackOptions")
 declare("SPLIT", options="SplitOptions")
 declare("SPLIT_V", options="SplitVOptions")
 declare("STRIDED_SLICE", options="StridedSliceOptions")
-declare("SLICE", "TILE", "FILL", "RANGE", "GATHER_ND", "SCATTER_ND", "WHERE", "BROADCAST_TO",
+declare("SLICE", "TILE", "FILL", "RANGE", "GATHER_ND", "SCATTER_ND", "WHERE",
         "BROADCAST_ARGS", "SPACE_TO_BATCH_ND", "BATCH_TO_SPACE_ND", "TOPK_V2", "RANK",
         "DYNAMIC_UPDATE_SLICE", "DILATE",
         "NON_MAX_SUPPRESSION_V4", "NON_MAX_SUPPRESSION_V5", "BITCAST")  # fmt: skip
+declare("BROADCAST_TO", version=3)
+declare("ARG_MAX", options="ArgMaxOptions")
+declare("ARG_MIN", options="ArgMinOptions")
+declare("MIRROR_PAD", options="MirrorPadOptions")
+declare("QUANTIZE", "DEQUANTIZE")
 declare("SQUEEZE", options="SqueezeOptions")
 declare("EXPAND_DIMS", options="ExpandDimsOptions")
 declare("IF", options="IfOptions")
