@@ -95,6 +95,14 @@ def elementwise(inputs: Sequence[Value | None], attrs: Mapping[str, Any]) -> lis
     return [(values[0].dtype, broadcast(*(v.shape for v in values)))]
 
 
+def same_shapes(inputs: Sequence[Value | None], attrs: Mapping[str, Any]) -> list[Spec]:
+    """Result like the operands, which must have one shape: the kernel reads beyond a shorter one."""
+    values = [v for v in inputs if v is not None]
+    if len({v.shape for v in values}) > 1:
+        raise ValueError(f"operands of shapes {[v.shape for v in values]} must be broadcast before")
+    return [(values[0].dtype, values[0].shape)]
+
+
 def comparison(inputs: Sequence[Value | None], attrs: Mapping[str, Any]) -> list[Spec]:
     """Boolean result of the broadcast shape."""
     return [(np.dtype(bool), elementwise(inputs, attrs)[0][1])]
@@ -221,8 +229,9 @@ declare("ADD", options="AddOptions", infer=elementwise)
 declare("SUB", options="SubOptions", infer=elementwise)
 declare("MUL", options="MulOptions", infer=elementwise)
 declare("DIV", options="DivOptions", infer=elementwise)
-declare("POW", "FLOOR_DIV", "FLOOR_MOD", "SQUARED_DIFFERENCE", "LOGICAL_AND", "LOGICAL_OR", "ATAN2",
+declare("POW", "FLOOR_DIV", "FLOOR_MOD", "SQUARED_DIFFERENCE", "LOGICAL_AND", "LOGICAL_OR",
         "BITWISE_XOR", "RIGHT_SHIFT", "PRELU", infer=elementwise)  # fmt: skip
+declare("ATAN2", infer=same_shapes)
 declare("MAXIMUM", "MINIMUM", options="MaximumMinimumOptions", infer=elementwise)
 declare("EQUAL", "NOT_EQUAL", "LESS", "LESS_EQUAL", "GREATER", "GREATER_EQUAL", infer=comparison)
 declare("SELECT_V2", infer=_select)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import find, given, settings
 from hypothesis import strategies as st
 
 from edgekit.lowering.ledger import Emitted, Subgraph, Value
@@ -33,6 +33,7 @@ BINARY = {
     "LESS_EQUAL", "GREATER", "GREATER_EQUAL",
 }  # fmt: skip
 REDUCTIONS = {"MEAN", "SUM", "REDUCE_PROD", "REDUCE_MAX", "REDUCE_MIN", "REDUCE_ANY", "REDUCE_ALL"}
+SUMS = {"MEAN", "SUM", "REDUCE_PROD", "SOFTMAX", "LOG_SOFTMAX", "CUMSUM"}
 FUSED = {"ADD", "SUB", "MUL", "DIV", "CONCATENATION"}
 MASKS = ("begin_mask", "end_mask", "ellipsis_mask", "new_axis_mask", "shrink_axis_mask")
 
@@ -49,7 +50,7 @@ def make(op: str, shape: tuple[int, ...], draw: Any) -> tuple[Emitted, TFLiteBui
         attrs = {"LEAKY_RELU": {"alpha": 0.2}, "GELU": {"approximate": False}}.get(op)
         b.op(op, [x], attrs)
     elif op in BINARY:
-        kept = [d if draw(st.booleans()) else 1 for d in shape]
+        kept = [d if op == "ATAN2" or draw(st.booleans()) else 1 for d in shape]
         other = b.value(dtype, shape) if draw(st.booleans()) else b.const(values(kept, dtype, op, 7))
         b.op(op, [x, other], fused or None)
     elif op == "PRELU":
@@ -200,7 +201,10 @@ def test_lemma_holds_when_executed(kind: str, data: Any) -> None:
     fresh = [b.value(v.dtype, v.shape) for v in inputs]
     rewritten, results = apply(op, form, fresh)
     for want, got, moved in zip(expected, run(rewritten, fresh, results, arrays), form.outputs, strict=True):
-        np.testing.assert_array_equal(got, want.transpose(moved))
+        if kind in SUMS:  # the order of the terms is the kernel's choice
+            np.testing.assert_allclose(got, want.transpose(moved), rtol=1e-5, atol=1e-6)
+        else:
+            np.testing.assert_array_equal(got, want.transpose(moved))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -224,7 +228,7 @@ def test_backward_form_is_a_forward_form(kind: str, data: Any) -> None:
 def test_every_lemma_says_something() -> None:
     """A lemma that always answers `None` would pass the tests above; none does."""
     for kind in KINDS:
-        op, _ = make(kind, (2, 3, 4, 6), lambda strategy: strategy.example())
+        op, _ = make(kind, (2, 3, 4, 6), lambda strategy: find(strategy, lambda _: True))
         index = next(i for i, v in enumerate(op.inputs) if v is not None and v.data is None and v.rank == 4)
         found = [LEMMAS[kind].forward(op, index, p) for p in itertools.permutations(range(4))]
         assert sum(f is not None for f in found) > 1, kind
