@@ -29,8 +29,6 @@ def inline(model: ir.Model, file: str | None) -> None:
         EdgekitError: EK104 when a function calls itself or a call does not fit it, EK107 when the
             result would have more than `MAX_NODES` nodes, EK115 for graphs as parameters.
     """
-    if not model.functions:
-        return
     _check_calls(model, file)
     _check_size(model, file)
     for function in model.functions.values():

@@ -8,19 +8,15 @@ from typing import Any
 
 import onnx_ir as ir
 
-from edgekit.diagnostics import Diagnostic, Severity, Where, error
-from edgekit.importers import external_data, files, functions, order, origins
+from edgekit.diagnostics import Diagnostic, Where, error
+from edgekit.importers import external_data, files, hub_form
 from edgekit.importers.onnx_checks import Findings, check_model
-from edgekit.importers.onnx_checks.findings import shown
 from edgekit.importers.onnx_checks.rewrite import rewrite
 from edgekit.importers.registry import Request, imports, is_live
-from edgekit.ir import Model, origin_of
+from edgekit.ir import Model
 
 PROTOBUF_LIMIT = 2**31 - 1
 """Largest protobuf message, in bytes; larger models keep their weights outside."""
-
-KNOWN_DOMAINS = frozenset({"", "ai.onnx.ml", "ai.onnx.preview", "ai.onnx.preview.training", "com.microsoft"})
-"""Domains that ONNX or its runtime define."""
 
 
 def _is_proto(value: Any) -> bool:
@@ -45,10 +41,7 @@ def load_onnx(request: Request) -> Model:
 def from_proto(
     proto: Any, *, path: Path | None = None, owned: bool = False
 ) -> tuple[ir.Model, tuple[Diagnostic, ...]]:
-    """Checks an `onnx.ModelProto` and brings it into the form of the hub.
-
-    In that form nodes are sorted and carry origins, functions are inlined, constants are initializers
-    but never graph inputs, and external data is bound to its files.
+    """Checks an `onnx.ModelProto` and brings it into the form of the hub (see `hub_form`).
 
     Args:
         proto: The model; another importer's exporter may have made it.
@@ -76,16 +69,9 @@ def from_proto(
     if facts.rewrite:
         rewrite(proto, findings)
     model = _deserialize(proto, file)
-    origins.assign(model)
-    if not facts.sorted:
-        findings.add("EK104", "the nodes were not in the order of the data", severity=Severity.NOTE)
-        order.sort(model, file)
     if facts.external and path is not None:
         external_data.bind(model, path)
-    functions.inline(model, file)
-    _drop_default_inputs(model, findings)
-    _complete_opsets(model)
-    _report_foreign_ops(model, findings)
+    hub_form.bring(model, findings, file=file, is_sorted=facts.sorted)
     return model, findings.diagnostics()
 
 
@@ -132,36 +118,3 @@ def _deserialize(proto: Any, file: str | None) -> ir.Model:
         raise error(
             "EK104", "the graph cannot be read", where=Where(file=file), notes=[str(cause)[:500]]
         ) from failure
-
-
-def _drop_default_inputs(model: ir.Model, findings: Findings) -> None:
-    """Takes initializers off the list of graph inputs.
-
-    Before IR version 4 every initializer had to be listed; since then it means a default that a caller
-    may override, which no backend of ours offers.
-    """
-    graph = model.graph
-    listed = [v for v in graph.inputs if v.name in graph.initializers]
-    for value in listed:
-        graph.inputs.remove(value)
-    if listed and model.ir_version >= 4:
-        names = ", ".join(shown(v.name or "") for v in listed[:3]) + (", …" if len(listed) > 3 else "")
-        message = f"inputs with a default become constants: {len(listed)} ({names})"
-        findings.add("EK115", message, severity=Severity.NOTE)
-    model.ir_version = max(model.ir_version or 0, 4)
-
-
-def _complete_opsets(model: ir.Model) -> None:
-    """Makes the default domain imported under its own name, also when only a pass will need it."""
-    from onnx import defs
-
-    imported = model.opset_imports
-    alias = imported.pop("ai.onnx", None)
-    imported.setdefault("", alias if alias is not None else defs.onnx_opset_version())
-
-
-def _report_foreign_ops(model: ir.Model, findings: Findings) -> None:
-    for node in model.graph.all_nodes():
-        if node.domain not in KNOWN_DOMAINS:
-            message = f"op `{node.op_type}` of the domain `{node.domain}`"
-            findings.add("EK109", message, origin_of(node).nodes[0], severity=Severity.WARNING)
