@@ -41,6 +41,7 @@ class Kind(enum.StrEnum):
     SHARE = "share"
     """A fraction of 1, shown in percent."""
     DECIBEL = "decibel"
+    COSINE = "cosine"
     STATUS = "status"
     """A `CheckStatus` or another one-word state."""
 

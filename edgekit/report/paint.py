@@ -24,13 +24,21 @@ _ROLES = {
 STATUS_ROLES = {
     "pass": "good",
     "ok": "good",
+    "agree": "good",
+    "verified": "good",
+    "tie": "good",
+    "loaded": "good",
     "fail": "bad",
+    "differ": "bad",
+    "mismatch": "bad",
     "failed": "bad",
     "error": "bad",
     "missing": "bad",
     "unchecked": "doubt",
     "unverified": "doubt",
     "outdated": "doubt",
+    "not-observable": "doubt",
+    "not-comparable": "doubt",
 }
 """The role of a one-word state; any other is shown as it is."""
 

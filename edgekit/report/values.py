@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from edgekit.report.model import Kind, Value
 
-RIGHT = frozenset({Kind.COUNT, Kind.SIZE, Kind.OPS, Kind.REAL, Kind.SHARE, Kind.DECIBEL})
+RIGHT = frozenset({Kind.COUNT, Kind.SIZE, Kind.OPS, Kind.REAL, Kind.SHARE, Kind.DECIBEL, Kind.COSINE})
 """Kinds that are set flush right."""
 
 MISSING = "-"
@@ -83,10 +83,17 @@ def _decibel(value: float) -> str:
     return f"{value:.1f} dB"
 
 
+def _cosine(value: float) -> str:
+    """Never rounds up to 1: a cosine of 0.9999999 is not one of equal directions."""
+    text = f"{value:.6f}"
+    return text if value == 1 or text != "1.000000" else "0.999999+"
+
+
 _NUMBERS: dict[Kind, Callable[[float], str]] = {
     Kind.COUNT: _count,
     Kind.SIZE: _size,
     Kind.OPS: _ops,
     Kind.SHARE: _share,
     Kind.DECIBEL: _decibel,
+    Kind.COSINE: _cosine,
 }

@@ -1,0 +1,125 @@
+"""`edgekit convert`: a model in, a verified artifact and its report out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from edgekit.cli.console import Console, environment, write_text
+from edgekit.cli.frame import FILE
+from edgekit.cli.frame import command as make
+from edgekit.diagnostics import Where, error
+from edgekit.report import Report, Subject
+from edgekit.report.formats import render
+
+if TYPE_CHECKING:
+    from edgekit.artifact import Artifact
+
+BACKENDS = ("tflite", "onnx")
+IO_LAYOUTS = ("source", "nhwc")
+ASIDE = ".mismatch"
+"""Ending of the folder that gets an artifact which differs from its source."""
+
+
+@make("convert", output=False)
+@click.argument("model")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder for the artifact.  [default: MODEL-BACKEND]",
+)
+@click.option(
+    "--backend", type=click.Choice(BACKENDS), default="tflite", show_default=True, help="What to write."
+)
+@click.option(
+    "--io-layout",
+    type=click.Choice(IO_LAYOUTS),
+    default="source",
+    show_default=True,
+    help="Layout of public inputs and outputs.",
+)
+@click.option("--opset", type=click.IntRange(min=7), help="Opset of an ONNX artifact.")
+@click.option("--fp16", is_flag=True, help="Make a float16 ONNX artifact.")
+@click.option("--verify/--no-verify", default=True, help="Compare with the source model.  [default: verify]")
+@click.option("--inputs", type=FILE, help="Inputs to verify with: .npz, .npy or .safetensors.")
+@click.option("--allow-approximate", is_flag=True, help="Accept forms that are not exact; each is reported.")
+@click.option(
+    "--allow-pickle",
+    is_flag=True,
+    allow_from_autoenv=False,
+    help="Load files that may run code. Only if you trust them.",
+)
+@click.option("--label-file", type=FILE, help="Labels to store in the artifact, one per line.")
+def command(
+    console: Console,
+    model: str,
+    output: Path | None,
+    backend: str,
+    io_layout: str,
+    opset: int | None,
+    fp16: bool,
+    verify: bool,
+    inputs: Path | None,
+    allow_approximate: bool,
+    allow_pickle: bool,
+    label_file: Path | None,
+) -> Report:
+    """Convert a model for a backend and verify the artifact.
+
+    MODEL is an .onnx, .keras, .h5 or .pt2 file, a SavedModel folder, or `package.module:factory`. Source
+    and artifact run on the same inputs and every output is compared. An artifact that differs is kept in
+    a folder of its own, and the command exits with 1.
+    """
+    from edgekit import api
+    from edgekit.lowering.backends import file_stem
+    from edgekit.report.describe import artifact as describe
+
+    console.subject = Subject(Path(model).name or model)
+    labels = _text(label_file) if label_file else None
+    with console.stages() as stage:
+        stage("import")
+        source = api.load(model, allow_pickle=allow_pickle)
+        artifact = api.convert(
+            source,
+            backend,
+            io_layout=io_layout,
+            opset=opset,
+            fp16=fp16,
+            allow_approximate=allow_approximate,
+            verify=verify,
+            inputs=inputs,
+            labels=labels,
+            progress=stage,
+        )
+        stage("write")
+        folder = _save(artifact, output or Path(f"{file_stem(source)}-{backend}"))
+    report = describe.report(artifact, source, folder=folder, path=model, wanted=verify)
+    report = replace(report, environment={**environment(), **report.environment})
+    write_text(folder / describe.REPORT_NAME, render(report, "json"))
+    return report
+
+
+def _save(artifact: Artifact, folder: Path) -> Path:
+    """Writes the artifact; one that differs from its source never takes the place of a good one."""
+    differs = artifact.verification is not None and artifact.verification.verdict == "mismatch"
+    return artifact.save(folder.with_name(folder.name + ASIDE) if differs else folder)
+
+
+def _text(path: Path) -> str:
+    """Reads a label file.
+
+    Raises:
+        EdgekitError: EK101 if it cannot be opened, EK102 if it is not UTF-8 text.
+    """
+    where = Where(file=str(path))
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as failure:
+        raise error("EK102", f"`{path}` is not UTF-8 text", where=where) from failure
+    except OSError as failure:
+        reason = (failure.strerror or str(failure)).lower()
+        raise error("EK101", f"`{path}` cannot be opened: {reason}", where=where) from failure

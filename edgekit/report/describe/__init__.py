@@ -1,0 +1,1 @@
+"""Turns models, artifacts and verdicts into sections of a report."""
