@@ -1,0 +1,68 @@
+"""Ops that only move elements: any dtype travels as bits of one that LiteRT has a kernel for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
+
+import numpy as np
+
+from edgekit.lowering.ledger import Value
+from edgekit.lowering.op import Unlowerable
+from edgekit.lowering.tflite.builder import TFLiteBuilder
+
+_BITS = {1: ("int8", "uint8"), 2: ("int16", "uint16"), 4: ("int32", "uint32"), 8: ("int64", "uint64")}
+_PACKED = ("int2", "uint2", "int4", "uint4", "float4_e2m1fn")
+"""Dtypes of which TFLite stores several in a byte; numpy gives each a byte."""
+
+
+def bit_carrier(dtype: np.dtype[Any], kernels: Collection[str]) -> np.dtype[Any]:
+    """Returns the dtype that carries the bits of another: itself, else an integer of the same width.
+
+    Args:
+        dtype: The dtype of the elements that are moved.
+        kernels: Names of the dtypes that the TFLite op has kernels for.
+
+    Raises:
+        Unlowerable: If none has the width (EK303).
+    """
+    if dtype.name in kernels:
+        return dtype
+    if dtype.kind != "O" and dtype.name not in _PACKED:
+        for name in _BITS[dtype.itemsize]:
+            if name in kernels:
+                return np.dtype(name)
+    raise Unlowerable(f"no kernel moves elements of {_name(dtype)}", code="EK303")
+
+
+def bitcast(b: TFLiteBuilder, x: Value, dtype: Any) -> Value:
+    """Reads the bits of each element as another dtype of the same width."""
+    wanted = np.dtype(dtype)
+    if x.dtype == wanted:
+        return x
+    if x.data is not None:
+        return b.const(np.ascontiguousarray(x.data).view(wanted).reshape(x.data.shape))
+    return b.op("BITCAST", [x], dtype=wanted, shape=x.shape)
+
+
+def moved(
+    b: TFLiteBuilder, values: Sequence[Value], kernels: Collection[str], move: Callable[..., Value]
+) -> Value:
+    """Moves elements as bits: reads operands as the carrier, moves, reads the result back.
+
+    Args:
+        b: The builder.
+        values: Operands, all of one dtype.
+        kernels: Names of the dtypes that `move` has kernels for.
+        move: Takes the operands as carriers; must not compute with them.
+
+    Returns:
+        The result in the operands' dtype.
+    """
+    dtype = values[0].dtype
+    carrier = bit_carrier(dtype, kernels)
+    return bitcast(b, move(*(bitcast(b, v, carrier) for v in values)), dtype)
+
+
+def _name(dtype: np.dtype[Any]) -> str:
+    return "strings" if dtype.kind == "O" else dtype.name
