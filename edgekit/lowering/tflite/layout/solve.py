@@ -42,19 +42,14 @@ def solve(network: Network) -> Choice:
     return Choice(state, all(exact))
 
 
-class _Classes:
-    """Classes of (node, form) pairs that fit each other, by union-find."""
+class _Union:
+    """Union-find over hashable items."""
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self) -> None:
         self.parent: dict[object, object] = {}
-        self.pairs = [(node, k) for node in network.nodes for k in range(len(node.forms))]
-        for node, k in self.pairs:
-            for value, perm in touched(network, node, node.forms[k]):
-                self.join((node, k), (value, perm))
 
     def find(self, item: object) -> object:
-        self.parent.setdefault(item, item)
-        root = item
+        root = self.parent.setdefault(item, item)
         while self.parent[root] != root:
             root = self.parent[root]
         while self.parent[item] != root:
@@ -64,28 +59,36 @@ class _Classes:
     def join(self, a: object, b: object) -> None:
         self.parent[self.find(a)] = self.find(b)
 
+
+class _Classes:
+    """Classes of (op, form) pairs that fit each other, and regions of ops whose choices interact.
+
+    Only ops with a choice count: the others are fixed and separate the regions.
+    """
+
+    def __init__(self, network: Network) -> None:
+        self.classes, self.links = _Union(), _Union()
+        self.open = [node for node in network.nodes if len(node.forms) > 1]
+        for node in self.open:
+            places = [set(touched(network, node, form)) for form in node.forms]
+            # What all forms of an op have in common does not bind its choice to its neighbours'.
+            common = set.intersection(*places)
+            for k, place in enumerate(places):
+                for value, perm in place - common:
+                    self.classes.join((node, k), (value, perm))
+                    self.links.join(node, value)
+
     def of(self, node: Node, form: int) -> object:
-        return self.find((node, form))
+        return self.classes.find((node, form))
 
     def regions(self) -> list[list[tuple[object, list[Node]]]]:
-        """Returns, for each connected region of ops with a choice, its classes with those ops."""
-        links: dict[object, object] = {}
-
-        def find(item: object) -> object:
-            while links.setdefault(item, item) != item:
-                item = links[item]
-            return item
-
-        members: dict[object, dict[Node, None]] = {}
-        for node, k in self.pairs:
-            if len(node.forms) > 1:
-                label = self.of(node, k)
-                members.setdefault(label, {})[node] = None
-                links[find(label)] = find(self.of(node, 0))
-        regions: dict[object, list[tuple[object, list[Node]]]] = {}
-        for label, nodes in members.items():
-            regions.setdefault(find(label), []).append((label, list(nodes)))
-        return list(regions.values())
+        """Returns, for each region, its classes with the ops that have a form of the class."""
+        regions: dict[object, dict[object, dict[Node, None]]] = {}
+        for node in self.open:
+            region = regions.setdefault(self.links.find(node), {})
+            for k in range(len(node.forms)):
+                region.setdefault(self.of(node, k), {})[node] = None
+        return [[(label, list(nodes)) for label, nodes in r.items()] for r in regions.values()]
 
 
 def _expand_region(
