@@ -26,7 +26,7 @@ MANIFEST_NAME = "manifest.json"
 STRING = "string"
 """How the dtype of text is written."""
 
-_PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+ -]{0,199}")
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._+ -]{0,199}")
 _NUMPY_NAMES = (
     *("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
     *("float16", "float32", "float64", "complex64", "complex128"),

@@ -3,13 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass, replace
 
-from edgekit.artifact import Artifact, Verification
+from edgekit.artifact import (
+    Artifact,
+    Delta,
+    Divergence,
+    Evidence,
+    Status,
+    Verdict,
+    Verification,
+    not_verified,
+)
+from edgekit.consistency import localise, ties
+from edgekit.consistency.informative import weaknesses
+from edgekit.consistency.metrics import Pair, compare_tensor
+from edgekit.consistency.oracle import Oracle
+from edgekit.consistency.randomness import random_outputs
+from edgekit.consistency.reference import Reference, Unavailable, run_source
+from edgekit.consistency.samples import Given, Sample
+from edgekit.consistency.tolerance import (
+    Tolerance,
+    default_tolerance,
+    dtype_text,
+    inner_precisions,
+    tolerance_for,
+)
+from edgekit.diagnostics import EdgekitError
 from edgekit.ir import Model
-
-Given = str | Path | Mapping[str, Any] | Sequence[Mapping[str, Any]]
+from edgekit.runners import Array
+from edgekit.runners.execute import ArtifactRunner
 
 
 def verify(
@@ -37,14 +60,167 @@ def verify(
         timeout_s: Longest time for one inference, in seconds.
 
     Returns:
-        The verdict. It is never `verified` unless every output was compared.
+        The verdict. It is never `verified` unless every output was compared on every sample.
 
     Raises:
-        EdgekitError: EK505 if the inputs given do not fit the model.
+        EdgekitError: EK505 if the inputs given do not fit the model; EK501 for a missing package.
     """
-    raise NotImplementedError
+    drawn = random_outputs(model)
+    if not model.outputs:
+        return not_verified("the source model has no outputs")
+    if all(spec.name in drawn for spec in model.outputs):
+        return not_verified("every output is drawn at random")
+    oracle = Oracle(model, isolate=isolate, timeout_s=timeout_s)
+    try:
+        with oracle:
+            reference = run_source(model, oracle, given=inputs, count=samples, seed=seed)
+            candidate = ArtifactRunner(artifact, isolate=isolate, timeout_s=timeout_s)
+            work = _Work(model, artifact, oracle, candidate, reference, tolerance, drawn)
+            try:
+                with candidate:
+                    return work.verdict()
+            except EdgekitError as problem:
+                # Only its release can fail here; what a damaged process computed proves nothing.
+                return work.failed(problem)
+    except Unavailable as problem:
+        return not_verified(str(problem))
+    except EdgekitError as problem:
+        if problem.diagnostics[0].code != "EK502":
+            raise
+        return not_verified(f"the source model cannot be trusted: {problem.diagnostics[0].message}")
 
 
-def verdict_diagnostics(verification: Verification) -> tuple[Any, ...]:
-    """Returns what there is to say: EK601 or EK603 for a mismatch, EK602 where nothing was checked."""
-    raise NotImplementedError
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """One verification on its way to a verdict."""
+
+    model: Model
+    artifact: Artifact
+    oracle: Oracle
+    candidate: ArtifactRunner
+    reference: Reference
+    asked: float | Mapping[str, float] | None
+    drawn: Mapping[str, str]
+
+    def verdict(self) -> Verification:
+        try:
+            actual = [self.candidate.run(sample) for sample in self.reference.samples.arrays]
+        except EdgekitError as problem:
+            return self.failed(problem)
+        deltas = [self._delta(spec.name, actual) for spec in self.model.outputs]
+        wrong = [d for d in deltas if d.status in (Status.DIFFER, Status.MISSING)]
+        if wrong:
+            divergence, notes = self._divergence(wrong[0])
+            reason = f"{_count(len(wrong), 'output')} of {len(deltas)} differ"
+            return self._result(Verdict.MISMATCH, deltas, reason, notes, divergence)
+        if any(not d.status.holds for d in deltas):
+            return self._result(Verdict.UNVERIFIED, deltas, "not every output can be compared")
+        return self._result(Verdict.VERIFIED, deltas, None)
+
+    def failed(self, problem: EdgekitError) -> Verification:
+        """Returns the verdict on an artifact that does not run: it does not do what the source does."""
+        first = problem.diagnostics[0]
+        if first.code == "EK501":
+            raise problem
+        notes = tuple(n[:500] for d in problem.diagnostics for n in d.notes)
+        reason = f"the artifact does not run: {first.message}"
+        if first.code == "EK504":
+            return self._result(Verdict.UNVERIFIED, (), reason, notes)
+        deltas = [
+            Delta(spec.name, Status.MISSING, dtype_text(spec.dtype), reason="the artifact does not run")
+            for spec in self.model.outputs
+        ]
+        return self._result(Verdict.MISMATCH, deltas, reason, notes)
+
+    def _result(
+        self,
+        verdict: Verdict,
+        deltas: Sequence[Delta],
+        reason: str | None,
+        notes: tuple[str, ...] = (),
+        divergence: Divergence | None = None,
+    ) -> Verification:
+        refusals = tuple(f"{name} refuses the source model" for name in self.oracle.refusals)
+        samples = self.reference.samples
+        return Verification(
+            verdict=verdict,
+            evidence=Evidence.EXECUTED,
+            oracle=self.oracle.name,
+            runner=self.candidate.runtime,
+            deltas=tuple(deltas),
+            samples=len(samples.arrays),
+            inputs=samples.kind,
+            seed=self.reference.seed,
+            first_divergence=divergence,
+            reason=reason,
+            notes=(*refusals, *samples.notes, *notes),
+        )
+
+    def _delta(self, name: str, actual: Sequence[Mapping[str, Array]]) -> Delta:
+        if name in self.drawn:
+            reason = f"`{self.drawn[name]}` draws it at random"
+            return Delta(name, Status.NOT_COMPARABLE, reason=reason)
+        pairs: list[Pair] = [
+            (reference[name], given.get(name))
+            for reference, given in zip(self.reference.outputs, actual, strict=True)
+        ]
+        tolerance = tolerance_for(name, self.asked, dtype_text(pairs[0][0].dtype), *self._precisions(name))
+        delta = compare_tensor(name, pairs, tolerance)
+        ranking = ties.ranking_of(self.model, name)
+        if delta.status is Status.DIFFER and ranking is not None:
+            delta = ties.settle(
+                delta, ranking, pairs, lambda i: self._scores(i, ranking.scores), self._score_tolerance()
+            )
+        weak = weaknesses(delta, [reference for reference, _ in pairs])
+        return replace(delta, notes=(*delta.notes, *weak))
+
+    def _precisions(self, name: str = "") -> tuple[str, ...]:
+        """Returns the precisions, besides the output's own, that either model computes it in."""
+        bound = [
+            dtype_text(binding.dtype)
+            for spec, binding in zip(self.artifact.outputs, self.artifact.output_bindings, strict=True)
+            if spec.name == name
+        ]
+        half = ["float16"] if self.artifact.recipe.get("fp16") else []
+        return (*bound, *half, *inner_precisions(self.model))
+
+    def _score_tolerance(self) -> Tolerance:
+        return default_tolerance("float32", *self._precisions())
+
+    def _scores(self, sample: int, name: str) -> Array | None:
+        given = self.reference.samples.arrays[sample]
+        if name in given:
+            return given[name]
+        try:
+            return self.oracle.run(given, [name]).get(name)
+        except EdgekitError:
+            return None  # without the scores a difference stays a difference
+
+    def _divergence(self, wrong: Delta) -> tuple[Divergence | None, tuple[str, ...]]:
+        """Looks inside both models on the sample with the largest error."""
+        sample = self.reference.samples.arrays[wrong.worst_sample or 0]
+        names = [n for n in localise.observable_names(self.model) if n in self.artifact.tensor_map]
+        try:
+            inside = self.oracle.run(sample, names)
+            actual = self.candidate.run(sample, intermediates=names)
+        except EdgekitError as problem:
+            return None, (f"the first diverging node is not known: {problem.diagnostics[0].message}",)
+        found = localise.localise(self.model, inside, actual, self._precisions())
+        if found.divergence is not None:
+            return found.divergence, ()
+        return None, (self._why_nowhere(found),)
+
+    def _why_nowhere(self, found: localise.Localisation) -> str:
+        if self.artifact.backend == "tflite":
+            return (
+                f"all {found.compared} tensors that can be observed agree when XNNPACK is off: "
+                "the difference arises in XNNPACK, or between observed tensors"
+            )
+        return f"all {found.compared} tensors that can be observed agree on the sample looked at"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" + ("" if number == 1 else "s")
+
+
+__all__ = ["Given", "Sample", "verify"]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -19,18 +20,25 @@ from edgekit.runners.table import runner_for
 
 
 def run_artifact(
-    artifact: Artifact, inputs: Mapping[str, Array], *, intermediates: Sequence[str] = (), **options: Any
+    artifact: Artifact,
+    inputs: Mapping[str, Array],
+    runner: Runner | None = None,
+    *,
+    intermediates: Sequence[str] = (),
 ) -> dict[str, Array]:
-    """Runs an artifact once; see `ArtifactRunner`.
+    """Runs an artifact once and releases it; see `ArtifactRunner`.
 
     Args:
         artifact: The artifact.
         inputs: One array for each input of the source model.
+        runner: What runs it; by default an isolated runner of its backend.
         intermediates: Further tensors of the source model to return.
-        options: As `runner_for`.
+
+    Returns:
+        As `ArtifactRunner.run`.
     """
-    with ArtifactRunner(artifact, **options) as runner:
-        return runner.run(inputs, intermediates=intermediates)
+    with ArtifactRunner(artifact, runner) as running:
+        return running.run(inputs, intermediates=intermediates)
 
 
 class ArtifactRunner:
@@ -82,9 +90,7 @@ class ArtifactRunner:
             self._loaded(), feed, intermediates=sorted({b.tensor for b in wanted.values()})
         )
         outputs = {
-            spec.name: to_source(_present(results, binding, spec.name), binding).astype(
-                spec.dtype, copy=False
-            )
+            spec.name: _as(to_source(_present(results, binding, spec.name), binding), spec.dtype)
             for spec, binding in zip(artifact.outputs, artifact.output_bindings, strict=True)
         }
         observed = {
@@ -116,7 +122,7 @@ class ArtifactRunner:
 
 
 @contextlib.contextmanager
-def payload_of(artifact: Artifact) -> Any:
+def payload_of(artifact: Artifact) -> Iterator[Payload]:
     """Gives what a runner takes: the contents of a single file, or a file with the others beside it.
 
     Yields:
@@ -136,7 +142,7 @@ def payload_of(artifact: Artifact) -> Any:
             if isinstance(file.payload, bytes):
                 path.write_bytes(file.payload)
             else:
-                path.symlink_to(file.payload.resolve())
+                shutil.copyfile(file.payload, path)  # no link: runtimes refuse data that leads away
         yield Path(folder, artifact.model_file.name)
 
 
@@ -175,6 +181,11 @@ def to_source(array: Array, binding: Binding) -> Array:
             f"its binding says {len(binding.perm)}",
         )
     return array.transpose(np.argsort(binding.perm))
+
+
+def _as(array: Array, dtype: np.dtype[Any]) -> Array:
+    """Gives an output the source's dtype; text, and what the source does not type, stays as it is."""
+    return array if dtype.kind == "O" else array.astype(dtype, copy=False)
 
 
 def _survives(before: Array, after: Array) -> bool:

@@ -1,0 +1,168 @@
+"""Chooses the samples of a verification and runs the source model on them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from edgekit.consistency.generate import Generator, is_integer
+from edgekit.consistency.oracle import Oracle
+from edgekit.consistency.samples import Given, Sample, Samples, given_samples, golden_samples
+from edgekit.diagnostics import EdgekitError
+from edgekit.ir import Model
+from edgekit.runners import Array
+
+FEW, MANY = 4, 16
+"""How many samples a large and a small model are run on."""
+
+_SMALL_MODEL = 2_000_000
+"""Elements of weights and inputs."""
+
+_REFUSALS = ("EK502", "EK503")
+
+
+class Unavailable(Exception):  # noqa: N818 - a verdict, not a failure of the program
+    """The source model cannot be run; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """What the source model gives.
+
+    Attributes:
+        samples: The inputs.
+        outputs: The source model's outputs, one mapping per sample.
+        seed: The seed of generated inputs.
+    """
+
+    samples: Samples
+    outputs: tuple[Mapping[str, Array], ...]
+    seed: int | None = None
+
+
+def run_source(
+    model: Model, oracle: Oracle, *, given: Given | None, count: int | None, seed: int
+) -> Reference:
+    """Runs the source model on given, golden or generated samples, in this order of preference.
+
+    Args:
+        model: The source model.
+        oracle: Runs it; goes on to its next runtime where one refuses.
+        given: What the user gives.
+        count: How many samples; by default as many as the model's size allows.
+        seed: Seed of generated samples.
+
+    Raises:
+        EdgekitError: EK505 if the samples given do not fit the model; EK501 for a missing package.
+        Unavailable: If no runtime can run the source model.
+    """
+    notes: tuple[str, ...] = ()
+    fixed = None
+    if given is not None:
+        fixed = given_samples(model, given, count)
+    elif (golden := golden_samples(model, count or default_count(model))) is not None:
+        fixed, notes = (golden, ()) if golden.arrays else (None, golden.notes)
+    while oracle.name is not None:
+        try:
+            oracle.load()
+            if fixed is not None:
+                return Reference(fixed, tuple(oracle.run(sample) for sample in fixed.arrays))
+            return _on_generated(model, oracle, count, seed, notes)
+        except EdgekitError as problem:
+            code = problem.diagnostics[0].code
+            if code == "EK504":
+                raise Unavailable(f"the source model takes too long: {_text(problem)}") from problem
+            if code not in _REFUSALS:
+                raise
+            oracle.refused(problem)
+            oracle.next_runtime()
+    raise Unavailable(
+        "no runtime can run the source model: " + "; ".join(map(_text, oracle.refusals.values()))
+    )
+
+
+def default_count(model: Model) -> int:
+    """Returns how many samples a model is run on: more for a small one."""
+    weights = sum(v.const_value.size for v in model.ir.graph.initializers.values() if v.const_value)
+    inputs = 0
+    for spec in model.inputs:
+        elements = 1
+        for size in spec.shape or ():
+            elements *= size if isinstance(size, int) else 1
+        inputs += elements
+    return MANY if weights + inputs <= _SMALL_MODEL else FEW
+
+
+def _on_generated(
+    model: Model, oracle: Oracle, count: int | None, seed: int, notes: tuple[str, ...]
+) -> Reference:
+    if any(spec.shape is None for spec in model.inputs):
+        raise Unavailable("the rank of an input is unknown; give inputs to verify with")
+    wanted = count or min(default_count(model), FEW if oracle.is_slow else MANY)
+    first = _first_accepted(model, oracle, seed)
+    samples, outputs, refused = [first.sample], [first.outputs], set[int]()
+    for number in range(1, wanted):
+        sizes = first.generator.sizes(number, first.inner)
+        batch = next((sizes[s] for s in first.generator.batch_symbols), 1)
+        if batch in refused:
+            sizes = first.generator.sizes(0, first.inner)
+        sample = first.generator.sample(number, sizes)
+        try:
+            outputs.append(oracle.run(sample))
+        except EdgekitError as problem:
+            if problem.diagnostics[0].code not in _REFUSALS or batch == 1 or batch in refused:
+                raise
+            refused.add(batch)
+            sample = first.generator.sample(number, first.generator.sizes(0, first.inner))
+            outputs.append(oracle.run(sample))
+        samples.append(sample)
+    more = tuple(f"the source model itself refuses a batch of {b}" for b in sorted(refused))
+    if first.generator.integers == "zero":
+        more += ("integer inputs are zero: what they may be could not be inferred",)
+    return Reference(Samples("generated", tuple(samples), notes + more), tuple(outputs), seed)
+
+
+@dataclass(frozen=True, slots=True)
+class _Accepted:
+    generator: Generator
+    inner: int
+    sample: Sample
+    outputs: Mapping[str, Array]
+
+
+def _first_accepted(model: Model, oracle: Oracle, seed: int) -> _Accepted:
+    """Finds sizes and integers that the source model takes.
+
+    Raises:
+        EdgekitError: The first refusal, if it takes none.
+    """
+    kinds = ["inferred"]
+    if any(is_integer(spec.dtype) for spec in model.inputs):
+        kinds.append("zero")
+    first_refusal: EdgekitError | None = None
+    empty: _Accepted | None = None
+    for kind in kinds:
+        generator = Generator(model, seed, kind)
+        for inner in generator.inner_sizes():
+            sample = generator.sample(0, generator.sizes(0, inner))
+            try:
+                outputs = oracle.run(sample)
+            except EdgekitError as problem:
+                if problem.diagnostics[0].code not in _REFUSALS:
+                    raise
+                first_refusal = first_refusal or problem
+                continue
+            accepted = _Accepted(generator, inner, sample, outputs)
+            if all(array.size for array in outputs.values()):
+                return accepted
+            empty = empty or accepted
+    if empty is not None:
+        return empty
+    assert first_refusal is not None
+    raise first_refusal
+
+
+def _text(problem: EdgekitError) -> str:
+    """Returns the message with the runtime's own first words."""
+    first = problem.diagnostics[0]
+    return f"{first.message} ({first.notes[0][:300]})" if first.notes else first.message
