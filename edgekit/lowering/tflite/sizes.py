@@ -6,7 +6,7 @@ A size is an int or an int32 value of shape `(1,)`; a shape is a sequence of siz
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -75,7 +75,7 @@ def combine(b: TFLiteBuilder, op: str, x: Size, y: Size) -> Size:
     return b.binary(op, _value(b, x), _value(b, y))
 
 
-_FOLD = {
+_FOLD: dict[str, Callable[[int, int], int]] = {
     "ADD": lambda x, y: x + y,
     "SUB": lambda x, y: x - y,
     "MUL": lambda x, y: x * y,

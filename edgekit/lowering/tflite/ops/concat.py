@@ -45,10 +45,7 @@ def split(b: TFLiteBuilder, n: Op) -> tuple[Value, ...]:
     folded = narrow if x.rank <= _MAX_RANK else _folded(b, narrow, axis)
     at = axis if x.rank <= _MAX_RANK else 1
     lengths = _lengths(n, x.shape[axis], count)
-    if lengths is None:
-        parts = _slices(b, folded, at, count)
-    else:
-        parts = _split(b, folded, at, lengths)
+    parts = _slices(b, folded, at, count) if lengths is None else _split(b, folded, at, lengths)
     if folded is not narrow:
         parts = [_unfolded(b, p, x, axis, p.shape[1]) for p in parts]
     return tuple(bitcast(b, p, x.dtype) for p in parts)
