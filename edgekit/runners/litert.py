@@ -109,8 +109,8 @@ class _Loaded:
             interpreter.set_tensor(self._inputs[key]["index"], _to_litert(array))
         interpreter.reset_all_variables()
         interpreter.invoke()
-        # `get_tensor` copies.
-        results = {key: _from_litert(interpreter.get_tensor(d["index"])) for key, d in self._outputs.items()}
+        details = interpreter.get_output_details()  # anew: sizes may be known only now
+        results = {key: _read(interpreter, d) for key, d in zip(self._outputs, details, strict=True)}
         return results | self._observed(intermediates, set(results))
 
     def _allocate(self, shapes: dict[str, tuple[int, ...]]) -> None:
@@ -197,6 +197,13 @@ def _port(key: str, detail: Mapping[str, Any], aliases: Mapping[int, str]) -> Po
         tuple(None if size < 0 else int(size) for size in signature),
         alias if alias != key else None,
     )
+
+
+def _read(interpreter: Any, detail: Mapping[str, Any]) -> Array:
+    """Returns a copy of an output; LiteRT may keep no memory to read for one without elements."""
+    if 0 in detail["shape"]:
+        return np.empty(detail["shape"], detail["dtype"])
+    return _from_litert(interpreter.get_tensor(detail["index"]))
 
 
 def _to_litert(array: Array) -> Array:
