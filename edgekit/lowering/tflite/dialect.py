@@ -261,6 +261,7 @@ declare("SLICE", "TILE", "FILL", "RANGE", "GATHER_ND", "SCATTER_ND", "WHERE",
         "NON_MAX_SUPPRESSION_V4", "NON_MAX_SUPPRESSION_V5", "BITCAST")  # fmt: skip
 declare("BROADCAST_TO", version=3)
 declare("ARG_MAX", options="ArgMaxOptions")
+declare("ONE_HOT", options="OneHotOptions")
 declare("ARG_MIN", options="ArgMinOptions")
 declare("MIRROR_PAD", options="MirrorPadOptions")
 declare("QUANTIZE", "DEQUANTIZE")

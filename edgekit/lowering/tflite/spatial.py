@@ -59,7 +59,7 @@ def pad(b: TFLiteBuilder, x: Value, pads: Sequence[tuple[int, int]], fill: Value
 
 
 def padded(
-    b: TFLiteBuilder, x: Value, windows: Sequence[Window], fill: Value | None = None
+    b: TFLiteBuilder, x: Value, windows: Sequence[Window], fill: Value | None = None, *, same: bool = True
 ) -> tuple[Value, str]:
     """Makes windows expressible by TensorFlow's padding schemes.
 
@@ -68,12 +68,43 @@ def padded(
         x: (N, ..., C), one spatial axis per window.
         windows: The windows.
         fill: What lies beyond the axes; zeros by default.
+        same: Whether the scheme SAME means what is wanted.
 
     Returns:
         The input, padded where neither scheme fits, and the scheme: `SAME` or `VALID`.
+
+    Raises:
+        Unlowerable: If the pads follow from a size known only at run time and SAME is not wanted.
     """
     if not any(w.is_padded for w in windows):
         return x, "VALID"
-    if all(w.is_same for w in windows):
+    if same and all(w.is_same for w in windows):
         return x, "SAME"
-    return pad(b, x, [(0, 0), *((w.before, w.reach) for w in windows), (0, 0)], fill), "VALID"
+    return pad(b, x, [(0, 0), *(w.pads for w in windows), (0, 0)], fill), "VALID"
+
+
+def tap(b: TFLiteBuilder, x: Value, windows: Sequence[Window], at: Sequence[int]) -> Value:
+    """Takes one tap of every window.
+
+    Args:
+        b: The builder.
+        x: (N, C, ...), padded already, one spatial axis per window.
+        windows: The windows.
+        at: Which tap, along each spatial axis.
+
+    Returns:
+        (N, C, windows along the first axis, ...), as a STRIDED_SLICE.
+    """
+    begin, end, strides = [0, 0], [0, 0], [1, 1]
+    shape = list(x.shape[:2])
+    to_the_end = 0b11
+    for axis, (w, t) in enumerate(zip(windows, at, strict=True), 2):
+        left = w.extent - 1 - t * w.dilation
+        begin.append(t * w.dilation)
+        end.append(-left)
+        strides.append(w.stride)
+        shape.append(w.count)
+        to_the_end |= (left == 0) << axis
+    attrs = {"begin_mask": 0, "end_mask": to_the_end}
+    operands = [x, b.ints(begin), b.ints(end), b.ints(strides)]
+    return b.op("STRIDED_SLICE", operands, attrs, dtype=x.dtype, shape=tuple(shape))

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+from numpy.typing import NDArray
+
 from edgekit.lowering.ledger import Shape
-from edgekit.lowering.op import Op
+from edgekit.lowering.op import Op, Unlowerable
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,31 @@ class Window:
     def is_padded(self) -> bool:
         """Tells whether a window may reach beyond the axis."""
         return self.same or self.before > 0 or self.reach > 0
+
+    @property
+    def pads(self) -> tuple[int, int]:
+        """Elements that windows reach beyond the front and the end.
+
+        Raises:
+            Unlowerable: If they follow from a size known only at run time.
+        """
+        if self.same:
+            raise Unlowerable("`auto_pad` with a stride on a size known only at run time", code="EK305")
+        return self.before, self.reach
+
+    def counts(self, *, pads: bool) -> NDArray[np.int64]:
+        """Returns how many taps of each window lie on the axis, or on it and its pads.
+
+        Args:
+            pads: Count the taps on `before` and `after` too; those beyond never count.
+        """
+        assert self.size is not None
+        assert self.count is not None
+        starts = np.arange(self.count)[:, None] * self.stride - self.before
+        places = starts + np.arange(self.kernel) * self.dilation
+        low, high = (-self.before, self.size + self.after) if pads else (0, self.size)
+        counts: NDArray[np.int64] = ((places >= low) & (places < high)).sum(1)
+        return counts
 
     @property
     def is_same(self) -> bool:
