@@ -134,8 +134,9 @@ def test_arranged_graph_computes_the_same(built: tuple[TFLiteBuilder, Subgraph],
     for want, have, where in zip(expected, got, arranged.outputs, strict=True):
         moved = want if where.perm is None else want.transpose(where.perm)
         np.testing.assert_allclose(have, moved, rtol=1e-4, atol=1e-5)
-    before = sum(op.op == "TRANSPOSE" for op in graph.ops)
-    assert sum(op.op == "TRANSPOSE" for op in arranged.main.ops) <= before
+    if io_layout == "source":  # another public layout may need more
+        before = sum(op.op == "TRANSPOSE" for op in graph.ops)
+        assert sum(op.op == "TRANSPOSE" for op in arranged.main.ops) <= before
 
 
 def transposes(graph: Subgraph, io_layout: str = "source") -> tuple[int, str]:

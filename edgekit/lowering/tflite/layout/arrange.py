@@ -90,7 +90,7 @@ class _Writer:
         self.ops: list[Emitted] = []
         self.names = dict(graph.names)
         self.stored: dict[Value, tuple[Value, Perm]] = {}
-        self.copies: dict[tuple[Value, Perm], Value] = {}
+        self.copies: dict[Value, dict[Perm, Value]] = {}
         self.columns: dict[Value, tuple[int, ...]] = {}
         self.left: list[Left] = []
 
@@ -121,9 +121,13 @@ class _Writer:
         wanted = compose(view, perm)
         if wanted == has:
             return stored
-        if (root, wanted) not in self.copies:
-            self.copies[root, wanted] = self.transpose(root, stored, between(has, wanted), origin)
-        return self.copies[root, wanted]
+        copies = self.copies.setdefault(root, {has: stored})
+        if wanted not in copies:
+            order = self.network.roots[root].order
+            # Prefer a copy whose elements lie in the wanted order already: a reshape of it is enough.
+            source = next((p for p in copies if order(p) == order(wanted)), has)
+            copies[wanted] = self.transpose(root, copies[source], between(source, wanted), origin)
+        return copies[wanted]
 
     def transpose(self, root: Value, stored: Value, perm: Perm, origin: Origin | None) -> Value:
         result = Value(stored.dtype, permute(stored.shape, perm), None, _moved(stored, perm))

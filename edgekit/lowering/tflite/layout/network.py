@@ -66,6 +66,10 @@ class Root:
             size *= 1 if dim is None else dim
         return max(size, 1)
 
+    def order(self, perm: Perm) -> Perm:
+        """Returns what of a permutation moves data: axes of size 1 may lie anywhere."""
+        return tuple(a for a in perm if self.value.shape[a] != 1)
+
 
 @dataclass(slots=True, eq=False)
 class Network:

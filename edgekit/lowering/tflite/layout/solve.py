@@ -70,7 +70,7 @@ class _Classes:
         self.classes, self.links = _Union(), _Union()
         self.open = [node for node in network.nodes if len(node.forms) > 1]
         for node in self.open:
-            places = [set(touched(network, node, form)) for form in node.forms]
+            places = [_orders(network, node, form) for form in node.forms]
             # What all forms of an op have in common does not bind its choice to its neighbours'.
             common = set.intersection(*places)
             for k, place in enumerate(places):
@@ -150,18 +150,23 @@ def _roots_of(network: Network, nodes: Iterable[Node]) -> list[Value]:
     return list(found)
 
 
-def stored_perm(root: Root, state: dict[Node, int]) -> Perm:
-    """Returns the permutation under which a root is stored."""
-    return root.stored if root.producer is None else _form(root.producer, state).outputs[root.index]
+def _orders(network: Network, node: Node, form: Rewrite) -> set[tuple[Value, Perm]]:
+    return {(v, network.roots[v].order(p)) for v, p in touched(network, node, form)}
 
 
-def wanted_perms(network: Network, root: Root, state: dict[Node, int]) -> list[Perm]:
-    """Returns the permutations under which a root is wanted, each once."""
+def stored_order(root: Root, state: dict[Node, int]) -> Perm:
+    """Returns the order of axes in which a root is stored."""
+    perm = root.stored if root.producer is None else _form(root.producer, state).outputs[root.index]
+    return root.order(perm)
+
+
+def wanted_orders(network: Network, root: Root, state: dict[Node, int]) -> list[Perm]:
+    """Returns the orders of axes in which a root is wanted, each once."""
     wanted: dict[Perm, None] = {}
     for use in root.uses:
         perm = network.outputs[use.index] if use.node is None else _form(use.node, state).inputs[use.index]
         if perm is not None:
-            wanted[compose(use.view, perm)] = None
+            wanted[root.order(compose(use.view, perm))] = None
     return list(wanted)
 
 
@@ -170,8 +175,8 @@ def cost(network: Network, state: dict[Node, int], values: Iterable[Value]) -> i
     total = 0
     for value in values:
         root = network.roots[value]
-        stored = stored_perm(root, state)
-        total += root.bytes * sum(p != stored for p in wanted_perms(network, root, state))
+        stored = stored_order(root, state)
+        total += root.bytes * sum(p != stored for p in wanted_orders(network, root, state))
     return total
 
 
@@ -197,8 +202,10 @@ class _Move:
         Returns:
             Whether the cost could be expressed exactly (it is submodular).
         """
-        options = {p for use in root.uses for p in self._wanted(network, use.node, use.index, use.view)}
-        exact = [self._charge_perm(network, root, perm) for perm in options]
+        options = {
+            root.order(p) for use in root.uses for p in self._wanted(network, use.node, use.index, use.view)
+        }
+        exact = [self._charge_order(network, root, order) for order in options]
         return all(exact)
 
     def _wanted(self, network: Network, node: Node | None, index: int, view: Perm) -> list[Perm]:
@@ -208,10 +215,14 @@ class _Move:
         perms = [node.forms[k].inputs[index] for k in forms]
         return [compose(view, p) for p in perms if p is not None]
 
-    def _charge_perm(self, network: Network, root: Root, perm: Perm) -> bool:
-        """Charges the bytes when some use wants `perm` while it is not stored so."""
-        lacks = self._when(root.producer, lambda form: form.outputs[root.index] != perm, root.stored != perm)
-        uses = [self._use_wants(network, use, perm) for use in root.uses]
+    def _charge_order(self, network: Network, root: Root, order: Perm) -> bool:
+        """Charges the bytes when some use wants `order` while it is not stored so."""
+        lacks = self._when(
+            root.producer,
+            lambda form: root.order(form.outputs[root.index]) != order,
+            root.order(root.stored) != order,
+        )
+        uses = [self._use_wants(network, root, use, order) for use in root.uses]
         ones = {x for x, value in uses if value == 1 and x is not None}
         zeros = {x for x, value in uses if value == 0 and x is not None}
         return self._charge_term(lacks, any(u == _ALWAYS for u in uses), ones, zeros, root.bytes)
@@ -248,12 +259,13 @@ class _Move:
                 self.cut.cost_if_zero_one(some, x, cost)
         return True
 
-    def _use_wants(self, network: Network, use: Use, perm: Perm) -> tuple[int | None, int]:
+    def _use_wants(self, network: Network, root: Root, use: Use, order: Perm) -> tuple[int | None, int]:
         def wants(form: Rewrite) -> bool:
             given = form.inputs[use.index]
-            return given is not None and compose(use.view, given) == perm
+            return given is not None and root.order(compose(use.view, given)) == order
 
-        public = use.node is None and compose(use.view, network.outputs[use.index]) == perm
+        wanted = network.outputs[use.index] if use.node is None else ()
+        public = use.node is None and root.order(compose(use.view, wanted)) == order
         return self._when(use.node, wants, public)
 
     def _when(
