@@ -1,0 +1,211 @@
+"""From a frozen TensorFlow graph to ONNX with tf2onnx."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import onnx
+
+from edgekit.diagnostics import Diagnostic, EdgekitError, Where
+from edgekit.importers.keras_child.one_op import layer_norm_handler
+from edgekit.importers.keras_child.rnn import marker_handler
+from edgekit.importers.keras_child.trace import End, Frozen
+from edgekit.importers.keras_scopes import Scopes
+
+OPSET = 18
+"""The newest opset that tf2onnx 1.17 writes."""
+
+
+def to_onnx(frozen: Frozen, name: str, scopes: Scopes, *, batched: bool) -> onnx.ModelProto:
+    """Converts a graph.
+
+    Args:
+        frozen: The graph; inputs and outputs get their names in the source model.
+        name: The name of the ONNX graph.
+        scopes: Leads node names back to layers, for messages.
+        batched: Whether axis 0 of every input and output is known to be the batch.
+
+    Returns:
+        The model at opset 18. Layouts are those of the source: images stay NHWC.
+
+    Raises:
+        EdgekitError: EK112 when TensorFlow ops have no ONNX form; one diagnostic per op type.
+    """
+    import tensorflow as tf
+    from tf2onnx import optimizer, tfonnx
+
+    renames = {end.tensor: end.name for end in frozen.inputs + frozen.outputs}
+    with tf.Graph().as_default() as graph, tf.device("/cpu:0"), _names_tell_their_source():
+        tf.import_graph_def(frozen.graph_def, name="")
+        parsed = tfonnx.process_tf_graph(
+            graph,
+            opset=OPSET,
+            input_names=[end.tensor for end in frozen.inputs],
+            output_names=[end.tensor for end in frozen.outputs],
+            tensors_to_rename=renames,
+            custom_op_handlers={
+                "CudnnRNN": (marker_handler(frozen.recurrences), []),
+                "Erfc": (_erfc, []),
+                "IdentityN": (layer_norm_handler, []),
+            },
+        )
+        parsed = optimizer.optimize_graph(parsed, catch_errors=True, optimizers=_optimizers())
+        proto = parsed.make_model(name, graph_name=name)
+    _refuse_unmapped(proto.graph, scopes)
+    _finish(proto, frozen, batched)
+    return proto
+
+
+def _optimizers() -> dict[str, Any]:
+    """Returns what of tf2onnx's optimizers is wanted.
+
+    Not the one that spells an Einsum out as reshapes of computed shapes, and not the rule that folds a
+    BatchNormalization into its Conv: that is a pass of ours, which keeps the origins of both.
+    """
+    from tf2onnx import optimizer
+    from tf2onnx.optimizer import back_to_back_optimizer
+
+    back_to_back_optimizer._func_map.pop(("Conv", "BatchNormalization"), None)
+    return {n: o for n, o in optimizer._get_optimizers().items() if n != "einsum_optimizer"}
+
+
+@contextlib.contextmanager
+def _names_tell_their_source() -> Iterator[None]:
+    """Lets tf2onnx name a helper node after the TensorFlow node it helps to express.
+
+    Without it a `Resize` is called `Resize__36` and nothing says which layer asked for it. tf2onnx has
+    no setting for this; the process ends after the conversion, so replacing two functions harms nobody.
+    """
+    from tf2onnx import graph as tf2onnx_graph
+    from tf2onnx import handler, utils
+
+    current: list[str] = []
+    make_node, create_mapping = tf2onnx_graph.Graph.make_node, handler.tf_op.create_mapping
+
+    def make_named_node(self: Any, op_type: str, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        if current and len(args) < 6 and kwargs.get("name") is None and op_type != "Const":
+            kwargs["name"] = utils.make_name(f"{current[-1]}/{op_type}")
+        return make_node(self, op_type, inputs, *args, **kwargs)
+
+    def noting(function: Any) -> Any:
+        def convert(ctx: Any, node: Any, **kwargs: Any) -> Any:
+            current.append(node.name)
+            try:
+                return function(ctx, node, **kwargs)
+            finally:
+                current.pop()
+
+        return convert
+
+    def create_noting_mapping(*args: Any) -> Any:
+        return {op: (noting(function), kwargs) for op, (function, kwargs) in create_mapping(*args).items()}
+
+    tf2onnx_graph.Graph.make_node = make_named_node
+    handler.tf_op.create_mapping = staticmethod(create_noting_mapping)
+    try:
+        yield
+    finally:
+        tf2onnx_graph.Graph.make_node = make_node
+        handler.tf_op.create_mapping = staticmethod(create_mapping)
+
+
+def _erfc(ctx: Any, node: Any, name: str, _: Any) -> None:
+    """Expresses `Erfc(x)` as `1 - Erf(x)`; tf2onnx knows only `Erf`. Gelu needs it."""
+    dtype, shape, output = ctx.get_dtype(node.output[0]), ctx.get_shape(node.output[0]), node.output[0]
+    one = ctx.make_const(f"{name}_one", np.array(1, onnx.helper.tensor_dtype_to_np_dtype(dtype))).output[0]
+    x = node.input[0]
+    ctx.remove_node(name)
+    erf = ctx.make_node("Erf", [x], shapes=[shape], dtypes=[dtype], name=f"{name}_erf").output[0]
+    ctx.make_node("Sub", [one, erf], outputs=[output], shapes=[shape], dtypes=[dtype], name=name)
+
+
+def _refuse_unmapped(graph: onnx.GraphProto, scopes: Scopes) -> None:
+    """tf2onnx only logs the ops that it cannot express and leaves them in the graph."""
+    unmapped: dict[str, list[str]] = {}
+    for node in _all_nodes(graph):
+        if node.domain in ("", "ai.onnx") and not onnx.defs.has(node.op_type, OPSET):
+            unmapped.setdefault(node.op_type, []).append(node.name)
+    if unmapped:
+        raise EdgekitError(
+            *(
+                Diagnostic(
+                    "EK112",
+                    f"the TensorFlow op `{op}` cannot be expressed in ONNX",
+                    where=Where(nodes=tuple(names), scope=scopes.of(names[0])),
+                    help="replace the layer, or export the model without it",
+                )
+                for op, names in unmapped.items()
+            )
+        )
+
+
+def _finish(proto: onnx.ModelProto, frozen: Frozen, batched: bool) -> None:
+    """Restores what tf2onnx drops: unused inputs, their order, symbolic sizes, unique names."""
+    ends = frozen.inputs + frozen.outputs
+    batched = batched or all(end.dims and end.dims[0] is None for end in ends)
+    del proto.graph.input[:], proto.graph.output[:]
+    proto.graph.input.extend(_value_info(end, batched, named=True) for end in frozen.inputs)
+    # Other sizes of outputs follow from the inputs; a symbol of their own would deny that.
+    proto.graph.output.extend(_value_info(end, batched, named=False) for end in frozen.outputs)
+    del proto.graph.value_info[:]  # its symbols (`unk__12`) say nothing and contradict ours
+    used = {n.domain for n in _all_nodes(proto.graph)}
+    for entry in [e for e in proto.opset_import if e.domain and e.domain not in used]:
+        proto.opset_import.remove(entry)
+    for node in _all_nodes(proto.graph):
+        _modernise_resize(node)
+    _make_names_unique(proto.graph)
+
+
+def _value_info(end: End, batched: bool, *, named: bool) -> onnx.ValueInfoProto:
+    dtype = onnx.helper.np_dtype_to_tensor_dtype(np.dtype(end.dtype.as_numpy_dtype))
+    if end.dims is None:
+        return onnx.helper.make_tensor_value_info(end.name, dtype, None)
+    dims: list[int | str | None] = list(end.dims)
+    for axis, size in enumerate(dims):
+        if size is None and axis == 0 and batched:
+            dims[axis] = "batch"
+        elif size is None and named:
+            dims[axis] = f"{end.name}_{axis}"
+    return onnx.helper.make_tensor_value_info(end.name, dtype, dims)
+
+
+def _modernise_resize(node: onnx.NodeProto) -> None:
+    """Replaces a coordinate mode that ONNX deprecated in opset 13 by an equal pair.
+
+    `tf_half_pixel_for_nn` with `floor` takes floor((x + 0.5) / scale); `half_pixel` subtracts 0.5 and
+    `round_prefer_ceil` adds it again (ONNX operator document, Resize).
+    """
+    modes = {a.name: a for a in node.attribute} if node.op_type == "Resize" else {}
+    transform, nearest = modes.get("coordinate_transformation_mode"), modes.get("nearest_mode")
+    if (
+        transform is not None
+        and nearest is not None
+        and (transform.s, nearest.s)
+        == (
+            b"tf_half_pixel_for_nn",
+            b"floor",
+        )
+    ):
+        transform.s, nearest.s = b"half_pixel", b"round_prefer_ceil"
+
+
+def _make_names_unique(graph: onnx.GraphProto) -> None:
+    taken: set[str] = set()
+    for node in _all_nodes(graph):
+        name, i = node.name or node.op_type, 0
+        while name in taken:
+            i += 1
+            name = f"{node.name or node.op_type}_{i}"
+        taken.add(name)
+        node.name = name
+
+
+def _all_nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
+    for node in graph.node:
+        yield node
+        for attribute in node.attribute:
+            for sub in [attribute.g, *attribute.graphs]:
+                yield from _all_nodes(sub)

@@ -1,0 +1,112 @@
+"""Keras and TensorFlow: `.keras`, HDF5, SavedModel, frozen graphs, and live models."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import os
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from edgekit.diagnostics import Diagnostic, Severity, missing_package
+from edgekit.importers import keras_files, keras_live, keras_process, keras_scopes, onnx_file
+from edgekit.importers.keras_process import Done, Job
+from edgekit.importers.registry import Request, imports
+from edgekit.ir import Model
+
+TIMEOUT = 900.0
+"""Seconds after which the import of one model is given up."""
+_PACKAGES = ("tensorflow", "tf2onnx", "h5py")
+
+
+def _accepts(value: Any) -> bool:
+    if not isinstance(value, Path):
+        return keras_live.is_model(value)
+    names = ("saved_model.pb", "saved_model.pbtxt", "keras_metadata.pb", "*/saved_model.pb")
+    return value.is_dir() and any(True for name in names for _ in value.glob(name))
+
+
+@imports("keras", suffixes=(".keras", ".h5", ".hdf5", ".pb"), accepts=_accepts, options=("allow_pickle",))
+def load_keras(request: Request) -> Model:
+    """Imports a Keras or TensorFlow model by exporting it to ONNX in a child process.
+
+    Inputs, outputs, dtypes and the layout (NHWC stays NHWC) are those of the model; a free batch is the
+    symbolic size `batch`. The scope of a node's origin is the path of its layer, `block1/conv`.
+
+    Args:
+        request: A file, a SavedModel folder, or a live model; `allow_pickle` lets Lambda layers, pickled
+            functions and custom classes of a file run.
+
+    Raises:
+        EdgekitError: EK101 to EK107, EK111 and EK112 for the model, EK501 for a missing package.
+    """
+    path = request.path
+    if path is None:
+        with _folder() as folder:
+            _require_packages()
+            saved = keras_live.save(request.source, folder)
+            job = Job(
+                saved.kind,
+                str(saved.path),
+                str(folder),
+                allow_code=True,
+                package=saved.package,
+                layers=saved.layers,
+                inputs=saved.inputs,
+                outputs=saved.outputs,
+            )
+            return _import(job, saved.path, "the live model")
+    if path.name == "saved_model.pb":
+        path = path.parent
+    kind = keras_files.check(path, allow_code=request.allow_pickle)
+    _require_packages()
+    with _folder() as folder:
+        job = Job(kind, str(path.resolve()), str(folder), allow_code=request.allow_pickle)
+        model = _import(job, path, f"`{path}`")
+    return replace(model, path=path, sha256=keras_files.sha256_of(path))
+
+
+def _import(job: Job, path: Path, subject: str) -> Model:
+    import onnx
+
+    job = replace(job, memory=_memory_for(keras_files.size_of(path)))
+    done = keras_process.run(job, subject, timeout=TIMEOUT)
+    proto = onnx.load(done.onnx)
+    graph, found = onnx_file.from_proto(proto, owned=True)
+    keras_scopes.assign(graph, keras_scopes.Scopes(done.scopes, frozenset(done.layers)))
+    graph.metadata_props.update({f"edgekit.import.{key}": fact for key, fact in done.facts.items()})
+    return Model(graph, source="keras", diagnostics=(*found, *_notes(done)))
+
+
+def _notes(done: Done) -> Iterator[Diagnostic]:
+    if done.facts["verified"].startswith("not compared"):
+        yield Diagnostic(
+            "EK112",
+            "the ONNX export of the Keras model was not compared with the model",
+            severity=Severity.WARNING,
+            notes=(done.facts["verified"],),
+        )
+
+
+def _require_packages() -> None:
+    for name in _PACKAGES:
+        if importlib.util.find_spec(name) is None:
+            raise missing_package(name, "keras", "importing a Keras or TensorFlow model")
+
+
+def _memory_for(size: int) -> int:
+    """Returns the bytes that the child may allocate for a model of `size` bytes.
+
+    TensorFlow itself takes about 0.6 GB of private memory and stacks for a thread pool per core; freezing,
+    converting and checking hold several copies of the weights at a time.
+    """
+    return 2 * 2**30 + (os.cpu_count() or 1) * 32 * 2**20 + 16 * size
+
+
+@contextlib.contextmanager
+def _folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="edgekit-keras-", ignore_cleanup_errors=True) as name:
+        yield Path(name)
