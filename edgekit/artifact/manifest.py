@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import math
 import re
@@ -203,7 +204,17 @@ def to_json(artifact: Artifact) -> bytes:
         "diagnostics": [_plain(d.to_dict()) for d in artifact.diagnostics],
     }
     Manifest.model_validate(fields)  # what we write we can read
-    return (json.dumps(fields, indent=1, sort_keys=True, allow_nan=False) + "\n").encode()
+    return seal(fields)
+
+
+def seal(fields: Mapping[str, Any]) -> bytes:
+    """Returns the text of a manifest, with a digest that shows any later change.
+
+    Args:
+        fields: The manifest as JSON types.
+    """
+    sealed = {**fields, "digest": _digest(fields)}
+    return (json.dumps(sealed, indent=1, sort_keys=True, allow_nan=False) + "\n").encode()
 
 
 def from_json(data: bytes) -> Manifest:
@@ -213,7 +224,18 @@ def from_json(data: bytes) -> Manifest:
         ValueError: If it is not JSON or does not fit the schema; a pydantic `ValidationError` is one.
         RecursionError: If it is nested beyond reason.
     """
-    return Manifest.model_validate(json.loads(data))
+    fields = json.loads(data)
+    if not isinstance(fields, dict):
+        raise ValueError("it is not an object")
+    digest = fields.pop("digest", None)
+    manifest = Manifest.model_validate(fields)
+    if digest != _digest(fields):
+        raise ValueError("it was changed after it was written: its digest does not fit")
+    return manifest
+
+
+def _digest(fields: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
 
 
 def _bound_specs(specs: tuple[TensorSpec, ...], bindings: tuple[Binding, ...]) -> list[dict[str, Any]]:

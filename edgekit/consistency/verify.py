@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -71,23 +72,20 @@ def verify(
     if all(spec.name in drawn for spec in model.outputs):
         return not_verified("every output is drawn at random")
     oracle = Oracle(model, isolate=isolate, timeout_s=timeout_s)
-    try:
-        with oracle:
-            reference = run_source(model, oracle, given=inputs, count=samples, seed=seed)
-            candidate = ArtifactRunner(artifact, isolate=isolate, timeout_s=timeout_s)
-            work = _Work(model, artifact, oracle, candidate, reference, tolerance, drawn)
-            try:
-                with candidate:
-                    return work.verdict()
-            except EdgekitError as problem:
-                # Only its release can fail here; what a damaged process computed proves nothing.
-                return work.failed(problem)
-    except Unavailable as problem:
-        return not_verified(str(problem))
-    except EdgekitError as problem:
-        if problem.diagnostics[0].code != "EK502":
-            raise
-        return not_verified(f"the source model cannot be trusted: {problem.diagnostics[0].message}")
+    candidate = ArtifactRunner(artifact, isolate=isolate, timeout_s=timeout_s)
+    with contextlib.closing(candidate):
+        candidate.start()  # both runtimes boot side by side
+        try:
+            with oracle:
+                reference = run_source(model, oracle, given=inputs, count=samples, seed=seed)
+                return _Work(model, artifact, oracle, candidate, reference, tolerance, drawn).verdict()
+        except Unavailable as problem:
+            return not_verified(str(problem))
+        except EdgekitError as problem:
+            # Its release: what a damaged process computed proves nothing.
+            if problem.diagnostics[0].code != "EK502":
+                raise
+            return not_verified(f"the source model cannot be trusted: {problem.diagnostics[0].message}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +101,15 @@ class _Work:
     drawn: Mapping[str, str]
 
     def verdict(self) -> Verification:
+        """Runs the artifact and compares; an artifact whose release fails is not to be trusted."""
         try:
-            actual = [self.candidate.run(sample) for sample in self.reference.samples.arrays]
+            with self.candidate:
+                actual = [self.candidate.run(sample) for sample in self.reference.samples.arrays]
+                return self._judge(actual)
         except EdgekitError as problem:
-            return self.failed(problem)
+            return self._failed(problem)
+
+    def _judge(self, actual: Sequence[Mapping[str, Array]]) -> Verification:
         deltas = [self._delta(spec.name, actual) for spec in self.model.outputs]
         wrong = [d for d in deltas if d.status in (Status.DIFFER, Status.MISSING)]
         if wrong:
@@ -117,7 +120,7 @@ class _Work:
             return self._result(Verdict.UNVERIFIED, deltas, "not every output can be compared")
         return self._result(Verdict.VERIFIED, deltas, None)
 
-    def failed(self, problem: EdgekitError) -> Verification:
+    def _failed(self, problem: EdgekitError) -> Verification:
         """Returns the verdict on an artifact that does not run: it does not do what the source does."""
         first = problem.diagnostics[0]
         if first.code == "EK501":

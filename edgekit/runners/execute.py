@@ -26,7 +26,7 @@ def run_artifact(
     *,
     intermediates: Sequence[str] = (),
 ) -> dict[str, Array]:
-    """Runs an artifact once and releases it; see `ArtifactRunner`.
+    """Runs an artifact once; see `ArtifactRunner`.
 
     Args:
         artifact: The artifact.
@@ -49,15 +49,16 @@ class ArtifactRunner:
 
         Args:
             artifact: The artifact.
-            runner: What runs it; by default the runner of its backend.
-            options: As `runner_for`.
+            runner: What runs it, which stays the caller's to close; by default one of its own.
+            options: As `runner_for`, for a runner of its own.
 
         Raises:
             EdgekitError: EK204 if no runner runs the artifact's backend.
         """
         self._artifact = artifact
-        self._runner = runner or runner_for(artifact.backend, **options)
-        self._exit = contextlib.ExitStack()
+        self._runner = runner_for(artifact.backend, **options) if runner is None else runner
+        self._owns_runner = runner is None
+        self._files = contextlib.ExitStack()
         self._payload: Payload | None = None
 
     @property
@@ -100,24 +101,30 @@ class ArtifactRunner:
         }
         return outputs | observed
 
+    def start(self) -> None:
+        """Starts the runtime; it boots while the caller does other things."""
+        if self._owns_runner:
+            self._runner.__enter__()
+
     def close(self) -> None:
         """Releases the artifact; see `Runner.close`."""
-        self._exit.close()
-        self._payload = None
+        self.__exit__(None, None, None)
 
     def __enter__(self) -> Self:
-        self._exit.enter_context(self._runner)
+        self.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, raised: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._payload = None
-        self._exit.__exit__(kind, raised, trace)
+        with self._files:
+            if self._owns_runner:
+                self._runner.__exit__(kind, raised, trace)
 
     def _loaded(self) -> Payload:
         if self._payload is None:
-            self._payload = self._exit.enter_context(payload_of(self._artifact))
+            self._payload = self._files.enter_context(payload_of(self._artifact))
         return self._payload
 
 
