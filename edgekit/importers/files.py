@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import os
 from pathlib import Path
 
 from edgekit.diagnostics import EdgekitError, Where, error
@@ -34,6 +35,27 @@ def require_exists(path: Path) -> None:
         raise _unreadable(path, failure) from None
 
 
+def require_file(path: Path) -> int:
+    """Makes sure that the path leads to a regular file that is not empty.
+
+    Returns:
+        Its size in bytes.
+
+    Raises:
+        EdgekitError: EK101 missing or not readable, EK102 not a regular file, EK103 empty.
+    """
+    require_exists(path)
+    if not path.is_file():
+        kind = "a folder" if path.is_dir() else "not a regular file"
+        raise error("EK102", f"`{path}` is {kind}", where=Where(file=str(path)))
+    if not os.access(path, os.R_OK):
+        raise error("EK101", f"`{path}` cannot be opened: permission denied", where=Where(file=str(path)))
+    size = path.stat().st_size
+    if size == 0:
+        raise error("EK103", f"`{path}` is empty", where=Where(file=str(path)))
+    return size
+
+
 def read_bytes(path: Path, limit: int) -> bytes:
     """Reads a regular file whole.
 
@@ -45,13 +67,7 @@ def read_bytes(path: Path, limit: int) -> bytes:
         EdgekitError: EK101 missing or not readable, EK102 not a regular file, EK103 empty,
             EK107 larger than `limit`.
     """
-    require_exists(path)
-    if not path.is_file():
-        kind = "a folder" if path.is_dir() else "not a regular file"
-        raise error("EK102", f"`{path}` is {kind}", where=Where(file=str(path)))
-    size = path.stat().st_size
-    if size == 0:
-        raise error("EK103", f"`{path}` is empty", where=Where(file=str(path)))
+    size = require_file(path)
     if size > limit:
         raise error(
             "EK107",
@@ -61,6 +77,19 @@ def read_bytes(path: Path, limit: int) -> bytes:
         )
     try:
         return path.read_bytes()
+    except OSError as failure:
+        raise _unreadable(path, failure) from None
+
+
+def head(path: Path, size: int = 4096) -> bytes:
+    """Returns the first bytes of a file.
+
+    Raises:
+        EdgekitError: EK101 when it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return file.read(size)
     except OSError as failure:
         raise _unreadable(path, failure) from None
 

@@ -16,7 +16,9 @@ _STACK = "pkg.torch.onnx.stack_trace"
 _QUOTED = re.compile(r"'([^']*)'")
 _FRAME = re.compile(r'^\s*File "(?P<file>[^"]+)", line (?P<line>\d+)', re.MULTILINE)
 _FRAMEWORK = re.compile(
-    r"[/\\]torch[/\\](nn|_|fx|functional|utils|ops)|[/\\]lib[/\\]python3\.\d+[/\\](?!site-)"
+    r"[/\\](site|dist)-packages[/\\](torch|onnxscript|onnx_ir)[/\\]"
+    r"|[/\\]torch[/\\](nn|_|fx|functional|utils|export|onnx)"
+    r"|[/\\]lib[/\\]python3\.\d+[/\\](?!site-|dist-)"
 )
 _INSTALLED = re.compile(r"[/\\](site|dist)-packages[/\\]")
 
@@ -92,9 +94,14 @@ def user_frame(stack: Iterable[tuple[str, int]]) -> tuple[str | None, int | None
         of the framework (the code of a model from a package); else `None` and `None`.
     """
     own = [f for f in stack if not _FRAMEWORK.search(f[0]) and not f[0].startswith("<")]
-    mine = [f for f in own if not _INSTALLED.search(f[0])]
+    mine = [f for f in own if is_user_file(f[0])]
     candidates = mine or own
     return candidates[-1] if candidates else (None, None)
+
+
+def is_user_file(file: str) -> bool:
+    """Says whether a source file belongs neither to an installed package nor to Python itself."""
+    return not (_FRAMEWORK.search(file) or _INSTALLED.search(file) or file.startswith("<"))
 
 
 def unique_ids(nodes: Iterable[ir.Node]) -> list[str]:
