@@ -1,0 +1,127 @@
+"""ONNX to `.tflite`, edgekit beside its peers: conversion time, memory, and latency of the artifacts."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from networks import NETWORKS, ensure
+
+HERE = Path(__file__).parent
+TOOLS = ("edgekit", "onnxsim", "onnx2tf", "tensorflow")
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """Medians over the runs of one tool on one network; seconds and megabytes."""
+
+    network: str
+    tool: str
+    imports_s: float
+    in_process_s: float
+    whole_s: float
+    peak_mb: float
+    size_mb: float
+
+
+def convert(tool: str, python: str, source: Path, target: Path) -> tuple[float, float, float, float] | str:
+    """Runs one conversion as a process of its own; returns its times and peak memory, or why not."""
+    command = [python, str(HERE / "peers" / f"{tool}_.py"), str(source), str(target)]
+    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+        start = time.perf_counter()
+        process = subprocess.Popen(
+            command, stdout=out, stderr=err, env=environment, cwd=tempfile.gettempdir()
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+        whole = time.perf_counter() - start
+        process.returncode = os.waitstatus_to_exitcode(status)
+        out.seek(0)
+        err.seek(0)
+        if process.returncode or not target.exists():
+            return (err.read().strip().splitlines() or ["no message"])[-1]
+        imports, inside = map(float, out.read().split()[-2:])
+    return imports, inside, whole, usage.ru_maxrss / 1024
+
+
+def latencies(artifacts: dict[str, Path], seconds: float) -> dict[str, float]:
+    """Median milliseconds of one inference on one thread, the artifacts taking turns."""
+    import numpy as np
+    from ai_edge_litert.interpreter import Interpreter
+
+    runs = {}
+    for tool, path in artifacts.items():
+        interpreter = Interpreter(model_path=str(path), num_threads=1)
+        interpreter.allocate_tensors()
+        detail = interpreter.get_input_details()[0]
+        data = np.random.default_rng(0).random(detail["shape"], np.float32)
+        interpreter.set_tensor(detail["index"], data)
+        for _ in range(5):
+            interpreter.invoke()
+        runs[tool] = (interpreter, [])
+    end = time.perf_counter() + seconds * len(runs)
+    order = list(runs)
+    while time.perf_counter() < end or any(len(times) < 20 for _, times in runs.values()):
+        for tool in order:
+            interpreter, times = runs[tool]
+            start = time.perf_counter()
+            interpreter.invoke()
+            times.append(time.perf_counter() - start)
+        order.reverse()  # ABBA, so that drift cancels
+    return {tool: 1e3 * statistics.median(times) for tool, (_, times) in runs.items()}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--networks", nargs="*", default=NETWORKS, choices=NETWORKS)
+    parser.add_argument("--tools", nargs="*", default=TOOLS, choices=TOOLS)
+    parser.add_argument("--onnx2tf", metavar="PYTHON", help="interpreter of an environment with onnx2tf")
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=5.0, help="latency measurement per artifact")
+    parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "edgekit-benchmarks")
+    parser.add_argument("--json", type=Path, help="write the figures to a file")
+    args = parser.parse_args()
+    records: list[dict[str, object]] = []
+    for network in args.networks:
+        _, source = ensure(network, args.folder)
+        artifacts: dict[str, Path] = {}
+        print(f"\n{network}: {source.stat().st_size / 1e6:.1f} MB as ONNX", flush=True)
+        print(f"{'tool':12}{'imports':>9}{'in process':>12}{'whole':>9}{'peak':>10}{'file':>9}", flush=True)
+        for tool in args.tools:
+            python = args.onnx2tf if tool == "onnx2tf" else sys.executable
+            if python is None:
+                print(f"{tool:12} absent: give its interpreter with --onnx2tf", flush=True)
+                continue
+            target = args.folder / f"{network}.{tool}.tflite"
+            target.unlink(missing_ok=True)
+            found = [convert(tool, python, source, target) for _ in range(args.runs)]
+            failed = [f for f in found if isinstance(f, str)]
+            if failed:
+                print(f"{tool:12} failed: {failed[0][:90]}", flush=True)
+                continue
+            imports, inside, whole, peak = (statistics.median(column) for column in zip(*found, strict=True))
+            row = Conversion(network, tool, imports, inside, whole, peak, target.stat().st_size / 1e6)
+            records.append(asdict(row))
+            artifacts[tool] = target
+            print(
+                f"{tool:12}{imports:8.2f}s{inside:11.3f}s{whole:8.2f}s{peak:8.0f}MB{row.size_mb:7.1f}MB",
+                flush=True,
+            )
+        for tool, ms in latencies(artifacts, args.seconds).items():
+            records.append({"network": network, "tool": tool, "latency_ms": ms})
+            print(f"{tool:12} LiteRT, one thread: {ms:8.2f} ms", flush=True)
+    if args.json:
+        args.json.write_text(json.dumps(records, indent=1))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,20 @@
+"""ONNX to TFLite with onnx2tf."""
+
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+start = time.perf_counter()
+import onnx2tf  # noqa: E402
+
+imported = time.perf_counter()
+with tempfile.TemporaryDirectory() as folder:
+    onnx2tf.convert(
+        input_onnx_file_path=sys.argv[1], output_folder_path=folder, non_verbose=True,
+        copy_onnx_input_output_names_to_tflite=True,
+    )  # fmt: skip
+    done = time.perf_counter()
+    shutil.copy(next(Path(folder).glob("*_float32.tflite")), sys.argv[2])
+print(imported - start, done - imported)
