@@ -54,14 +54,25 @@ class _Refusal:
     op_type: str
     origin: Origin
     verdict: Unlowerable
+    decomposition: tuple[str, ...] = ()
+    """Why the op's decomposition is of no help either; empty where there is none."""
 
 
 @dataclass(slots=True)
 class _Scope:
-    """Values of one graph while it is lowered; `outer` is the enclosing graph's scope."""
+    """Values of one graph while it is lowered.
+
+    Attributes:
+        builder: Where the graph's ops go.
+        outer: The enclosing graph's scope.
+        named: Whether the names of its values are names of the source model.
+        values: What each value was lowered to.
+        captured: Values of the enclosing graph that this one uses, as found there.
+    """
 
     builder: LedgerBuilder
     outer: _Scope | None = None
+    named: bool = True
     values: dict[ir.Value, Value | None] = field(default_factory=dict)
     captured: dict[ir.Value, Value] = field(default_factory=dict)
 
@@ -82,15 +93,13 @@ class _Scope:
         return self._bind(value, inside)
 
     def _bind(self, value: ir.Value, lowered: Value) -> Value:
-        self.values[value] = lowered
-        if value.name:
-            self.builder.names.setdefault(lowered, value.name)
+        self.bind(value, lowered)
         return lowered
 
     def bind(self, value: ir.Value, lowered: Value | None) -> None:
         """Records what a source value was lowered to."""
         self.values[value] = lowered
-        if lowered is not None and value.name:
+        if lowered is not None and value.name and self.named:
             self.builder.names.setdefault(lowered, value.name)
 
 
@@ -129,8 +138,9 @@ class _Driver:
             results = self.native(node, scope, origin)
         except Unlowerable as verdict:
             del scope.builder.ops[mark:]
-            if not self.expanded(node, scope, origin):
-                self.refusals.append(_Refusal(node.op_type, origin, verdict))
+            reasons = self.expanded(node, scope, origin)
+            if reasons is not None:
+                self.refusals.append(_Refusal(node.op_type, origin, verdict, reasons))
             return
         _check(node, results)
         for value, result in zip(node.outputs, results, strict=False):
@@ -150,28 +160,33 @@ class _Driver:
         result = function(scope.builder, op)
         return result if isinstance(result, tuple) else (result,)
 
-    def expanded(self, node: ir.Node, scope: _Scope, origin: Origin) -> bool:
-        """Lowers a node through its decomposition; tells whether every part could be lowered."""
+    def expanded(self, node: ir.Node, scope: _Scope, origin: Origin) -> tuple[str, ...] | None:
+        """Lowers a node through its decomposition.
+
+        Returns:
+            `None` if that went well, else why its parts could not be lowered.
+        """
         fragment = self.expand(node)
         if fragment is None:
-            return False
+            return ()
         mark, refused = len(scope.builder.ops), len(self.refusals)
-        inner = _Scope(scope.builder, None)
+        inner = _Scope(scope.builder, None, named=False)
         actuals = {v.name: v for v in node.inputs if v is not None}
         for formal in fragment.graph.inputs:
             inner.values[formal] = scope.find(actuals[formal.name])
         for part in fragment.graph:
             self.node(part, inner, origin)
         made = {v.name: inner.find(v) for v in fragment.graph.outputs if self._defined(v, inner)}
-        if len(self.refusals) > refused or len(made) < len(fragment.graph.outputs):
+        if len(made) < len(fragment.graph.outputs):
+            reasons = dict.fromkeys(f"`{r.op_type}`: {r.verdict.reason}" for r in self.refusals[refused:])
             del scope.builder.ops[mark:]
             del self.refusals[refused:]
-            return False
+            return tuple(reasons)
         results = [made.get(v.name) for v in node.outputs]
         _check(node, results)
         for value, result in zip(node.outputs, results, strict=True):
             scope.bind(value, result)
-        return True
+        return None
 
     def subgraph(
         self, graph: ir.Graph, inputs: Sequence[Value], name: str, outer: _Scope
@@ -223,7 +238,10 @@ class _Driver:
             first.verdict.code,
             f"`{first.op_type}` cannot be lowered to {self.backend}: {first.verdict.reason}",
             where=_where(union),
-            notes=tuple(f"also at {p.file}:{p.line} (`{p.scope}`)" for p in places),
+            notes=(
+                *(f"its decomposition fails at {reason}" for reason in first.decomposition),
+                *(f"also at {p.file}:{p.line} (`{p.scope}`)" for p in places),
+            ),
             help=first.verdict.help,
             data={"op_type": first.op_type, "count": len(refusals)},
         )
