@@ -125,13 +125,14 @@ def text_width(stream: TextIO) -> int:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes a file at once or not at all.
+    """Writes a file, and the folders above it, at once or not at all.
 
     Raises:
         EdgekitError: EK506 with the reason of the operating system.
     """
     partial = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         partial.write_text(text, encoding="utf-8")
         partial.replace(path)
     except OSError as failure:

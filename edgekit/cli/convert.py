@@ -46,6 +46,11 @@ ASIDE = ".mismatch"
 @click.option("--fp16", is_flag=True, help="Make a float16 ONNX artifact.")
 @click.option("--verify/--no-verify", default=True, help="Compare with the source model.  [default: verify]")
 @click.option("--inputs", type=FILE, help="Inputs to verify with: .npz, .npy or .safetensors.")
+@click.option(
+    "--tolerance",
+    type=click.FloatRange(min=0),
+    help="Largest error accepted, as a fraction of an output's range.",
+)
 @click.option("--allow-approximate", is_flag=True, help="Accept forms that are not exact; each is reported.")
 @click.option(
     "--allow-pickle",
@@ -64,6 +69,7 @@ def command(
     fp16: bool,
     verify: bool,
     inputs: Path | None,
+    tolerance: float | None,
     allow_approximate: bool,
     allow_pickle: bool,
     label_file: Path | None,
@@ -92,6 +98,7 @@ def command(
             allow_approximate=allow_approximate,
             verify=verify,
             inputs=inputs,
+            tolerance=tolerance,
             labels=labels,
             progress=stage,
         )

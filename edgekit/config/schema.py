@@ -27,6 +27,7 @@ class Convert(_Strict):
     opset: int | None = Field(default=None, ge=7)
     fp16: bool | None = None
     verify: bool | None = None
+    tolerance: float | None = Field(default=None, ge=0)
     allow_approximate: bool | None = None
     inputs: str | None = None
     label_file: str | None = None

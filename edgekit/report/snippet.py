@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import textwrap
 from collections.abc import Iterable
@@ -19,22 +20,26 @@ _GLUE = "\x00"
 
 
 def source_line(where: Where) -> str | None:
-    """Returns the line that a diagnostic points at, or `None` when it cannot be shown.
+    """Returns the line that a diagnostic points at, or `None` when it cannot be shown."""
+    return dict(excerpt(where)).get(where.line or 0)
+
+
+def excerpt(where: Where, around: int = 0) -> tuple[tuple[int, str], ...]:
+    """Returns the line that a diagnostic points at with its number, and lines around it.
 
     A model file names its own source files, and a report may be published: for a node only Python code is
     quoted, never any other file that the model happens to name.
     """
     quotable = _CODE if where.nodes or where.scope else _CODE | _CONFIGURATION
     if where.file is None or where.line is None or Path(where.file).suffix not in quotable:
-        return None
+        return ()
+    first, last = max(1, where.line - around), where.line + around
     try:
         with Path(where.file).open(encoding="utf-8") as lines:
-            for number, line in enumerate(lines, start=1):
-                if number == where.line:
-                    return clean(line.rstrip().expandtabs(4))
+            wanted = list(itertools.islice(lines, first - 1, last))
     except (OSError, UnicodeDecodeError):
-        return None
-    return None
+        return ()  # the place is named all the same; only the quotation is missing
+    return tuple((first + i, clean(line.rstrip().expandtabs(4))) for i, line in enumerate(wanted))
 
 
 def place(where: Where) -> str:

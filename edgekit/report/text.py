@@ -52,33 +52,53 @@ def _section(section: Section, width: int, paint: Paint, everything: bool) -> It
         yield paint(clean(section.title), "title")
     match section:
         case Prose():
-            yield from _prose(section.text, width, _GAP if section.title else "")
+            yield from _trimmed(_prose(section.text, width, _GAP if section.title else "", paint))
         case Facts():
             yield from _facts(section, width, paint)
         case Table():
             yield from _table(section, width, paint, everything)
 
 
-def _prose(text: str, width: int, indent: str) -> Iterator[str]:
-    """Wraps paragraphs; headings, lists, quotes and indented or fenced code stay as they are."""
+def _prose(text: str, width: int, indent: str, paint: Paint) -> Iterator[str]:
+    """Wraps paragraphs and sets headings; code keeps its lines, lists their items."""
     fenced = False
-    for number, block in enumerate(text.strip().split("\n\n")):
-        if number:
-            yield ""
-        lines = [clean(line) for line in block.split("\n")]
-        fence = sum(line.startswith("```") for line in lines) % 2 == 1
-        if fenced or fence or lines[0].startswith(("```", "    ", "#", "-", "*", ">", "|")):
-            yield from ((indent + line).rstrip() for line in lines)
+    paragraph: list[str] = []
+    for line in [*text.strip().split("\n"), ""]:
+        code = fenced or line.startswith("    ")
+        if paragraph and (not line.strip() or line.startswith(("```", "#", "- ", "* ")) or code):
+            yield from _paragraph(" ".join(paragraph), width, indent)
+            paragraph = []
+        if line.startswith("```"):
+            fenced = not fenced
+        elif code:
+            yield (indent * 2 + clean(line)).rstrip()
+        elif line.startswith("#"):
+            yield indent + paint(clean(line.lstrip("# ")), "title")
+        elif line.strip():
+            paragraph.append(clean(line.strip()))
         else:
-            yield from textwrap.wrap(
-                " ".join(lines),
-                max(width, 20),
-                initial_indent=indent,
-                subsequent_indent=indent,
-                break_long_words=False,
-                break_on_hyphens=False,
-            )
-        fenced ^= fence
+            yield ""
+
+
+def _trimmed(lines: Iterator[str]) -> list[str]:
+    """Drops empty lines at the end, and those that follow another."""
+    kept: list[str] = []
+    for line in lines:
+        if line or (kept and kept[-1]):
+            kept.append(line)
+    return kept[:-1] if kept and not kept[-1] else kept
+
+
+def _paragraph(text: str, width: int, indent: str) -> list[str]:
+    hanging = indent + "  " if text.startswith(("- ", "* ")) else indent
+    return textwrap.wrap(
+        text,
+        max(width, 20),
+        initial_indent=indent,
+        subsequent_indent=hanging,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def _facts(section: Facts, width: int, paint: Paint) -> Iterator[str]:

@@ -1,4 +1,8 @@
-"""What each code means, why it exists, an example, and what to do: one Markdown file per code."""
+"""What each code means, why it exists, an example, and what to do: one Markdown file per code.
+
+A file starts with `# CODE: title`, where the title is that of the table of codes, and a paragraph that
+says what the code means. Then come `## Why`, `## Example` with a code block, and `## What to do`.
+"""
 
 from __future__ import annotations
 

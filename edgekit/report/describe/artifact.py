@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from edgekit.artifact import Artifact, Binding, Verification, not_verified
-from edgekit.consistency.verify import verdict_diagnostics
+from edgekit.consistency import verdict_diagnostics
 from edgekit.diagnostics import Diagnostic, Severity
 from edgekit.ir import Model, Origin, TensorSpec, origin_of
 from edgekit.report.describe import verification as verdicts
@@ -83,16 +83,16 @@ def sections(artifact: Artifact, model: Model | None, folder: Path) -> tuple[Sec
         Files, verification, layout, what the passes changed, and which source nodes became which ops.
     """
     ops = list(emitted_ops(artifact))
-    parts: list[Section] = [_summary(artifact, ops, model, folder), _files(artifact)]
+    parts: list[Section] = [_summary(artifact, ops, model, folder)]
     if artifact.verification is not None:
         parts += verdicts.sections(artifact.verification)
     if artifact.certificate:
         parts.append(Prose("layout", "Layout", artifact.certificate))
+    nodes = _source_nodes(model) if model is not None else {}
+    parts += [_emitted(ops, nodes), _files(artifact)]
     passes = artifact.recipe.get("passes")
     if passes:
         parts.append(_passes(passes))
-    nodes = _source_nodes(model) if model is not None else {}
-    parts.append(_emitted(ops, nodes))
     if nodes:
         parts.append(_nodes(ops, nodes))
     parts.append(_bindings(artifact))

@@ -1,0 +1,27 @@
+"""The report as one HTML file: nothing is loaded from anywhere, so it can be mailed and archived."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edgekit.report.html.view import page
+from edgekit.report.model import Report
+
+_FOLDER = Path(__file__).parent
+
+
+def render(report: Report) -> str:
+    """Renders the report as a self-contained page."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(_FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    parts = {name: (_FOLDER / name).read_text(encoding="utf-8") for name in ("style.css", "script.js")}
+    return environment.get_template("page.html.j2").render(
+        page=page(report), style=parts["style.css"], script=parts["script.js"], document=report.to_dict()
+    )
