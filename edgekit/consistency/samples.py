@@ -49,7 +49,7 @@ def given_samples(model: Model, given: Given, count: int | None = None) -> Sampl
         EdgekitError: EK505 if they do not fit, EK101 if the file does not exist.
     """
     if isinstance(given, str | Path):
-        sets: list[Sample] = [_read(Path(given), model.inputs)]
+        sets: list[Sample] = [read_arrays(Path(given), [spec.name for spec in model.inputs])]
     else:
         sets = [given] if isinstance(given, Mapping) else list(given)
     if not sets:
@@ -72,7 +72,8 @@ def golden_samples(model: Model, count: int) -> Samples | None:
     if model.path is None or not (path := model.path.with_name(GOLDEN_NAME)).is_file():
         return None
     try:
-        arrays = {k: v for k, v in _read(path, model.inputs).items() if not k.startswith(OUTPUT_PREFIX)}
+        held = read_arrays(path, [spec.name for spec in model.inputs])
+        arrays = {k: v for k, v in held.items() if not k.startswith(OUTPUT_PREFIX)}
         ports = [_port(spec) for spec in model.inputs]
         taken = split(model.inputs, {spec.name: arrays[spec.name] for spec in model.inputs})[:count]
         return Samples("golden", tuple(check_inputs(ports, s) for s in taken))
@@ -131,11 +132,23 @@ def _batch(spec: TensorSpec, array: Array) -> int | str | None:
     return spec.shape[0] if isinstance(spec.shape[0], int) else "free"
 
 
-def _read(path: Path, specs: Sequence[TensorSpec]) -> dict[str, Array]:
+def read_arrays(path: Path, names: Sequence[str]) -> dict[str, Array]:
+    """Reads a file of arrays.
+
+    Args:
+        path: A `.npz`, `.npy` or `.safetensors` file.
+        names: The inputs of the model; the array of a `.npy` file gets the only one.
+
+    Returns:
+        All arrays of the file by name. Whether they fit the model is for the caller to check.
+
+    Raises:
+        EdgekitError: EK101 if the file does not exist, EK505 if it cannot be read.
+    """
     if not path.is_file():
         raise error("EK101", f"the input file `{path}` does not exist", where=Where(file=str(path)))
     try:
-        return _parse(path, specs)
+        return _parse(path, names)
     except EdgekitError:
         raise
     except Exception as problem:  # parsers of other packages: anything is possible on garbage
@@ -147,19 +160,19 @@ def _read(path: Path, specs: Sequence[TensorSpec]) -> dict[str, Array]:
         ) from problem
 
 
-def _parse(path: Path, specs: Sequence[TensorSpec]) -> dict[str, Array]:
+def _parse(path: Path, names: Sequence[str]) -> dict[str, Array]:
     if path.suffix == ".npz":
         with np.load(path, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
     if path.suffix == ".npy":
-        if len(specs) != 1:
+        if len(names) != 1:
             raise error(
                 "EK505",
-                f"a `.npy` file holds one array; the model has {len(specs)} inputs",
+                f"a `.npy` file holds one array; the model has {len(names)} inputs",
                 where=Where(file=str(path)),
                 help="give a `.npz` or `.safetensors` file with one array per input",
             )
-        return {specs[0].name: np.load(path, allow_pickle=False)}
+        return {names[0]: np.load(path, allow_pickle=False)}
     if path.suffix == ".safetensors":
         from safetensors.numpy import load_file
 
