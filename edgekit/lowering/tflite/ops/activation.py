@@ -144,13 +144,17 @@ def softsign(b: TFLiteBuilder, n: Op) -> Value:
     return _real(b, n, lambda x: x / (x.abs() + 1))
 
 
+_CLIPS = {(0.0, 6.0): "RELU6", (-1.0, 1.0): "RELU_N1_TO_1"}
+
+
 @lowers("Clip", since=13)
 def clip(b: TFLiteBuilder, n: Op) -> Value:
     """Clip -> RELU, RELU6 or RELU_N1_TO_1 where the limits are theirs, else MAXIMUM and MINIMUM."""
     x, low, high = n.operand(0), n.input(1), n.input(2)
-    limits = tuple(None if v is None or v.data is None else float(v.data.reshape(())) for v in (low, high))
-    builtin = {(0.0, 6.0): "RELU6", (-1.0, 1.0): "RELU_N1_TO_1", (0.0, None): "RELU"}.get(limits)
-    if builtin is not None and x.dtype.kind == "f" and (high is None) == (limits[1] is None):
+    floor, ceiling = _number(low), _number(high)
+    builtin = None if floor is None or ceiling is None else _CLIPS.get((floor, ceiling))
+    builtin = "RELU" if floor == 0 and high is None else builtin
+    if builtin is not None and x.dtype.kind == "f":
         return _real(b, n, lambda v: v.unary(builtin))
 
     def limit(v: Value, *bounds: Value) -> Value:
@@ -161,6 +165,10 @@ def clip(b: TFLiteBuilder, n: Op) -> Value:
 
     operands = [x, *(v for v in (low, high) if v is not None)]
     return carried(b, operands, ("float32", "int32", "int64"), limit)
+
+
+def _number(x: Value | None) -> float | None:
+    return None if x is None or x.data is None else float(x.data.reshape(()))
 
 
 def _real(b: TFLiteBuilder, n: Op, formula: Callable[[Term], Term]) -> Value:
