@@ -7,7 +7,7 @@ run reports every problem.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import onnx_ir as ir
@@ -37,7 +37,7 @@ def lower(
         The ledger. Refused nodes are errors among its diagnostics; it is then not complete.
     """
     driver = _Driver(builder.table.backend, expand, options or LowerOptions())
-    main = driver.main(model.ir.graph, builder, model.name)
+    main = driver.main(model, builder)
     tensors = {name: TensorMap(value) for value, name in main.names.items()}
     return Lowered(
         builder.table.backend,
@@ -64,6 +64,7 @@ class _Scope:
 
     Attributes:
         builder: Where the graph's ops go.
+        opsets: Version of each operator domain.
         outer: The enclosing graph's scope.
         named: Whether the names of its values are names of the source model.
         values: What each value was lowered to.
@@ -71,6 +72,7 @@ class _Scope:
     """
 
     builder: LedgerBuilder
+    opsets: Mapping[str, int]
     outer: _Scope | None = None
     named: bool = True
     values: dict[ir.Value, Value | None] = field(default_factory=dict)
@@ -111,8 +113,8 @@ class _Driver:
         self.refusals: list[_Refusal] = []
         self.notes: list[Diagnostic] = []
 
-    def main(self, graph: ir.Graph, builder: LedgerBuilder, name: str) -> Subgraph:
-        scope = _Scope(builder)
+    def main(self, model: Model, builder: LedgerBuilder) -> Subgraph:
+        graph, scope = model.ir.graph, _Scope(builder, model.ir.opset_imports)
         inputs = [v for v in graph.inputs if v.name not in graph.initializers]
         for value in inputs:
             scope.bind(value, builder.value(numpy_dtype(value.dtype), _shape(value)))
@@ -121,7 +123,9 @@ class _Driver:
             scope.find(v) if v in scope.values or v.producer() is None else None for v in graph.outputs
         ]
         return builder.finish(
-            name, [v for v in (scope.values[i] for i in inputs) if v], [v for v in outputs if v is not None]
+            model.name,
+            [v for v in (scope.values[i] for i in inputs) if v],
+            [v for v in outputs if v is not None],
         )
 
     def nodes(self, graph: ir.Graph, scope: _Scope) -> None:
@@ -147,7 +151,7 @@ class _Driver:
             scope.bind(value, result)
 
     def native(self, node: ir.Node, scope: _Scope, origin: Origin) -> tuple[Value | None, ...]:
-        version = node.version or (node.graph.opset_imports.get(node.domain, 1) if node.graph else 1)
+        version = node.version or scope.opsets.get(node.domain, 1)
         function = scope.builder.table.find(node.op_type, version, node.domain)
         if function is None:
             raise self._unknown(node)
@@ -170,7 +174,7 @@ class _Driver:
         if fragment is None:
             return ()
         mark, refused = len(scope.builder.ops), len(self.refusals)
-        inner = _Scope(scope.builder, None, named=False)
+        inner = _Scope(scope.builder, fragment.opset_imports, named=False)
         actuals = {v.name: v for v in node.inputs if v is not None}
         for formal in fragment.graph.inputs:
             inner.values[formal] = scope.find(actuals[formal.name])
@@ -191,7 +195,7 @@ class _Driver:
     def subgraph(
         self, graph: ir.Graph, inputs: Sequence[Value], name: str, outer: _Scope
     ) -> tuple[Subgraph, tuple[Value, ...]]:
-        scope = _Scope(outer.builder.child(), outer)
+        scope = _Scope(outer.builder.child(), outer.opsets, outer)
         formals = []
         for formal, actual in zip(graph.inputs, inputs, strict=True):
             inside = scope.builder.value(actual.dtype, actual.shape, actual.quant)
