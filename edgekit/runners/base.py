@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -165,6 +164,8 @@ class RunnerBase:
     @property
     def version(self) -> str:
         """The version of the runtime's package; `missing` if it is not installed."""
+        from importlib import metadata  # slow to import, and a worker never asks
+
         try:
             return metadata.version(self.package)
         except metadata.PackageNotFoundError:

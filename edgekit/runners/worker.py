@@ -20,7 +20,7 @@ from edgekit.runners import wire
 from edgekit.runners.base import Array, Payload, Port, Runner
 from edgekit.runners.table import runner_class
 
-_GRACE_S = 10
+_GRACE_S = 5
 """The parent ends a call that takes too long; an orphan ends itself so much later."""
 
 
