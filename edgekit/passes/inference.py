@@ -129,7 +129,7 @@ def _ask_onnx(node: ir.Node, schema: defs.OpSchema, version: int) -> dict[str, o
     for name, value in zip(names, node.inputs, strict=True):
         if value is None or value.type is None:
             continue
-        types[name] = _type_proto(value)
+        types[name] = type_proto(value)
         if is_constant(value) and (size_of(value) or 0) <= DATA_LIMIT and value.const_value is not None:
             data[name] = ir.serde.serialize_tensor(value.const_value)
     return dict(
@@ -139,7 +139,8 @@ def _ask_onnx(node: ir.Node, schema: defs.OpSchema, version: int) -> dict[str, o
     )
 
 
-def _type_proto(value: ir.Value) -> onnx.TypeProto:
+def type_proto(value: ir.Value) -> onnx.TypeProto:
+    """Returns the type and shape of a value as ONNX writes them."""
     if isinstance(value.type, ir.TensorType):
         return _tensor_proto(int(value.type.dtype), dims_of(value.shape))
     proto = onnx.TypeProto()
