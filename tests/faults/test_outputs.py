@@ -163,11 +163,12 @@ from pathlib import Path
 from edgekit.artifact import Artifact, ArtifactFile, Source
 def files_of(n):
     return ArtifactFile.of("m.tflite", bytes([n]) * 300_000), ArtifactFile.of("m.txt", bytes([n]))
-print("ready", flush=True)
 number = 0
 while True:
     Artifact("tflite", files_of(number % 256), Source("m", "onnx"), (), (), (), ()).save(Path(sys.argv[1]))
     number += 1
+    if number == 1:
+        print("ready", flush=True)
 """
 
 
