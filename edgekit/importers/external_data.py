@@ -56,7 +56,7 @@ def _bound(tensor: ir.ExternalTensor, path: Path, roots: tuple[Path, Path]) -> i
     what = f"the data {shown(location)} of the tensor {shown(tensor.name)}"
     if "\0" in location:
         raise error("EK105", f"{what} does not exist", where=where)
-    if Path(location).is_absolute() or Path(os.path.normpath(location)).parts[0] == "..":
+    if Path(location).is_absolute() or Path(os.path.normpath(location)).parts[:1] == ("..",):
         raise error("EK106", f"{what} lies outside of the folder of the model", where=where)
     file = path.parent / location
     real = Path(os.path.realpath(file))

@@ -29,7 +29,7 @@ def inline(model: ir.Model, file: str | None) -> None:
         EdgekitError: EK104 when a function calls itself or a call does not fit it, EK107 when the
             result would have more than `MAX_NODES` nodes, EK115 for graphs as parameters.
     """
-    _check_calls(model, file)
+    _prepare_calls(model, file)
     _check_size(model, file)
     for function in model.functions.values():
         _separate_outputs(function)
@@ -38,7 +38,7 @@ def inline(model: ir.Model, file: str | None) -> None:
     _make_names_unique(model)
 
 
-def _check_calls(model: ir.Model, file: str | None) -> None:
+def _prepare_calls(model: ir.Model, file: str | None) -> None:
     bodies = [f.graph for f in model.functions.values()]
     for node in (n for graph in (model.graph, *bodies) for n in graph.all_nodes()):
         function = model.functions.get(node.op_identifier())
@@ -49,6 +49,7 @@ def _check_calls(model: ir.Model, file: str | None) -> None:
         if len(node.inputs) > len(function.inputs) or len(node.outputs) > len(function.outputs):
             message = f"a call of the function {name} has more inputs or outputs than the function"
             raise error("EK104", message, where=where)
+        node.resize_outputs(len(function.outputs))  # a call may leave the last ones out, the inliner not
         if any(a.type in (ir.AttributeType.GRAPH, ir.AttributeType.GRAPHS) for a in node.attributes.values()):
             raise error("EK115", f"a call of the function {name} passes a graph as parameter", where=where)
 

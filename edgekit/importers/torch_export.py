@@ -97,7 +97,8 @@ def _explained(torch: Any, failure: Exception, source: Any) -> EdgekitError:
             node = frame.tb_frame.f_locals.get("node")
             if isinstance(node, torch.fx.Node) and node.op == "call_function":
                 return _no_onnx_form(node, causes[-1])
-    return _not_traceable(torch, causes[-1], source)
+    captured = type(failure).__name__ != "TorchExportError"
+    return _failed(torch, causes[-1], source, captured)
 
 
 def _no_onnx_form(node: Any, cause: Exception) -> EdgekitError:
@@ -129,18 +130,21 @@ def _place(node: Any) -> tuple[str | None, str | None, int | None]:
     return scope, *user_frame(frames(node.meta.get("stack_trace") or ""))
 
 
-def _not_traceable(torch: Any, cause: Exception, source: Any) -> EdgekitError:
-    """Builds the error for a model that raised, or that cannot be captured as a graph."""
+def _failed(torch: Any, cause: Exception, source: Any, captured: bool) -> EdgekitError:
+    """Builds the error for a model that raised, or of which no graph or no ONNX can be made."""
     stack = [(f.filename, f.lineno or 0) for f in traceback.extract_tb(cause.__traceback__)]
-    file, line = user_frame(frames(str(cause)) or stack)
+    file, line = user_frame(stack)
     if file is None:
-        file, line = user_frame(stack)
+        file, line = user_frame(frames(str(cause)))
+    step = "exported to ONNX" if captured else "captured as a graph"
     return error(
         "EK110",
-        f"the model cannot be captured: {_first_line(str(cause)) or type(cause).__name__}",
+        f"the model cannot be {step}: {_first_line(str(cause)) or type(cause).__name__}",
         where=Where(file=file, line=line, scope=_scope(torch, cause, source)),
-        notes=[f"`{type(cause).__name__}` while the model ran on the example inputs"],
-        help="check the example inputs, and replace control flow that depends on values",
+        notes=[f"PyTorch raised `{type(cause).__name__}`"],
+        help=None
+        if captured
+        else "check the example inputs, and replace control flow that depends on values",
     )
 
 

@@ -93,6 +93,7 @@ class GraphCheck:
         scope = Scope()
         for name in function.input:
             self._define(scope, name, "input")
+        scope.defined.update(scope.all)
         for info in function.value_info:
             self._problem(check_value(info, Role.INNER))
         for attribute in function.attribute_proto:
