@@ -165,7 +165,8 @@ def _dilated(b: TFLiteBuilder, w: Value, spreads: Sequence[Spread]) -> Value:
         return w
     assert w.data is not None
     kernel = np.zeros((*w.data.shape[:2], *(s.extent for s in spreads)), w.dtype)
-    kernel[(..., *(slice(None, None, s.dilation) for s in spreads))] = w.data
+    steps: tuple[slice, ...] = tuple(slice(None, None, s.dilation) for s in spreads)
+    kernel[(slice(None), slice(None), *steps)] = w.data
     return b.const(kernel)
 
 
@@ -200,7 +201,7 @@ def _mirrored(b: TFLiteBuilder, w: Value, groups: int) -> Value:
     kernel = b.reshape(swapped, (groups * outputs, inputs // groups, *taps))
     axes = list(range(2, kernel.rank))
     if kernel.data is not None:
-        return b.const(np.ascontiguousarray(np.flip(kernel.data, axes)))
+        return b.const(np.ascontiguousarray(np.flip(kernel.data, tuple(axes))))
     for axis in axes:
         kernel = b.op("REVERSE_V2", [kernel, b.ints([axis])])
     return kernel
