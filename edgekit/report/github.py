@@ -8,6 +8,7 @@ from __future__ import annotations
 from edgekit.diagnostics import Diagnostic, Severity
 from edgekit.report import snippet
 from edgekit.report.model import CheckStatus, Report
+from edgekit.report.values import clean
 
 _LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "notice"}
 
@@ -16,13 +17,15 @@ def render(report: Report) -> str:
     """Renders one command for each diagnostic and failed check, and the verdict as the last line."""
     lines = [_annotation(d) for d in report.diagnostics]
     lines += [
-        _command("error", f"{check.name}: {check.message}", title=f"edgekit {report.command}")
+        _command("error", clean(f"{check.name}: {check.message}"), title=f"edgekit {report.command}")
         for check in report.checks
         if check.status is CheckStatus.FAIL
     ]
     verdict = report.verdict
     level = "error" if verdict.exit_code else "notice"
-    lines.append(_command(level, f"{verdict.status}: {verdict.text}", title=f"edgekit {report.command}"))
+    lines.append(
+        _command(level, clean(f"{verdict.status}: {verdict.text}"), title=f"edgekit {report.command}")
+    )
     return "\n".join(lines) + "\n"
 
 
@@ -35,10 +38,10 @@ def _annotation(diagnostic: Diagnostic) -> str:
         parts.append(f"help: {diagnostic.help}")
     properties = {"title": diagnostic.code}
     if where.file is not None:
-        properties["file"] = where.file
+        properties["file"] = clean(where.file)
         if where.line is not None:
             properties["line"] = str(where.line)
-    return _command(_LEVELS[diagnostic.severity], "\n".join(parts), **properties)
+    return _command(_LEVELS[diagnostic.severity], "\n".join(map(clean, parts)), **properties)
 
 
 def _command(level: str, message: str, **properties: str) -> str:

@@ -42,6 +42,19 @@ def escape(text: str) -> str:
     return _SPECIAL.sub(r"\\\1", clean(text))
 
 
+def code(text: str) -> str:
+    """Returns text as a code span; one that holds a backtick gets a longer fence."""
+    shown = clean(text)
+    fence = "`" * (max((len(run) for run in re.findall("`+", shown)), default=0) + 1)
+    pad = " " if "`" in shown else ""
+    return f"{fence}{pad}{shown}{pad}{fence}"
+
+
+def _nodes(nodes: tuple[str, ...], limit: int = 6) -> str:
+    rest = f" and {len(nodes) - limit} more" if len(nodes) > limit else ""
+    return ", ".join(code(n) for n in nodes[:limit]) + rest
+
+
 def _folded(section: Section) -> Iterator[str]:
     long = isinstance(section, Table) and len(section.rows) > _LONG
     if section.detail or long:
@@ -87,13 +100,13 @@ def _item(diagnostic: Diagnostic) -> Iterator[str]:
     yield f"- **{diagnostic.severity}[{diagnostic.code}]**: {_message(diagnostic.message)}"
     at = snippet.place(diagnostic.where)
     if at:
-        scope = f" in `{clean(diagnostic.where.scope)}`" if diagnostic.where.scope else ""
-        yield f"  - at `{at}`{scope}"
+        scope = f" in {code(diagnostic.where.scope)}" if diagnostic.where.scope else ""
+        yield f"  - at {code(at)}{scope}"
     quoted = snippet.source_line(diagnostic.where)
     if quoted:
-        yield f"  - `{quoted.strip().replace('`', chr(0x27))}`"
+        yield f"  - {code(quoted.strip())}"
     if diagnostic.where.nodes:
-        yield f"  - nodes: {snippet.nodes_text(diagnostic.where.nodes)}"
+        yield f"  - nodes: {_nodes(diagnostic.where.nodes)}"
     yield from (f"  - note: {_message(note)}" for note in diagnostic.notes)
     if diagnostic.help:
         yield f"  - help: {_message(diagnostic.help)}"

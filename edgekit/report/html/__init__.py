@@ -20,6 +20,7 @@ def render(report: Report) -> str:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        keep_trailing_newline=True,
     )
     parts = {name: (_FOLDER / name).read_text(encoding="utf-8") for name in ("style.css", "script.js")}
     return environment.get_template("page.html.j2").render(
