@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,20 +42,18 @@ class Tolerance:
 EXACT = Tolerance(0.0)
 """For integers, bools and text."""
 
-_ROUNDINGS = 32
-"""Roundings in a row that `rounding` and a couple that `floor` allow for."""
+
+def _float_tolerance(relative: float, epsilon: float, roundings: float, floor: float) -> Tolerance:
+    """Builds a tolerance from the distance between 1 and the next number, in units of which it counts."""
+    return Tolerance(relative, roundings * epsilon, floor * epsilon)
 
 
-def _float_tolerance(relative: float, epsilon: float) -> Tolerance:
-    return Tolerance(relative, _ROUNDINGS * epsilon, 2 * epsilon)
-
-
-# From the finest to the coarsest; epsilon is the distance from 1 to the next number.
+# From the finest to the coarsest. Sixteen bits leave less room between rounding and a real mistake.
 _BY_PRECISION = {
-    "float64": _float_tolerance(1e-6, 2.0**-52),
-    "float32": _float_tolerance(1e-4, 2.0**-23),
-    "float16": _float_tolerance(2e-2, 2.0**-10),
-    "bfloat16": _float_tolerance(5e-2, 2.0**-7),
+    "float64": _float_tolerance(1e-6, 2.0**-52, roundings=32, floor=2),
+    "float32": _float_tolerance(1e-4, 2.0**-23, roundings=32, floor=2),
+    "float16": _float_tolerance(2e-2, 2.0**-10, roundings=4, floor=1 / 16),
+    "bfloat16": _float_tolerance(5e-2, 2.0**-7, roundings=4, floor=1 / 16),
 }
 # Below 16 bits one step is a sizeable part of the range; no rounding is excused on top of it.
 _NARROW = Tolerance(0.125)
@@ -106,14 +104,24 @@ def inner_precisions(model: Model) -> tuple[str, ...]:
 
     Weights that are only stored in 16 bits and cast before use do not count.
     """
-    found = {
-        str(np.dtype(value.dtype.numpy()).name)
-        for node in ir.traversal.RecursiveGraphIterator(model.ir.graph)
-        if node.op_type not in ("Cast", "Constant", "Identity", "CastLike")
-        for value in node.outputs
-        if value.dtype in (ir.DataType.FLOAT16, ir.DataType.BFLOAT16)
-    }
-    return tuple(sorted(found))
+    nodes = ir.traversal.RecursiveGraphIterator(model.ir.graph)
+    return tuple(sorted({name for node in nodes for name in _precisions_of(node)}))
+
+
+_HALF = {ir.DataType.FLOAT16: "float16", ir.DataType.BFLOAT16: "bfloat16"}
+
+
+def _precisions_of(node: ir.Node) -> Iterator[str]:
+    if node.op_type in ("Constant", "Identity"):
+        return
+    if node.op_type == "Cast":
+        made = ir.DataType(node.attributes["to"].as_int())
+        if made in _HALF and node.inputs[0] is not None and not node.inputs[0].is_initializer():
+            yield _HALF[made]
+        return
+    for value in (*node.inputs, *node.outputs):
+        if value is not None and value.dtype in _HALF:
+            yield _HALF[value.dtype]
 
 
 def dtype_text(dtype: np.dtype[Any]) -> str:
