@@ -32,7 +32,17 @@ def function_body(node: ir.Node, version: int) -> ir.Function | None:
         return None
     proto = onnx.FunctionProto.FromString(text)
     proto.domain = DOMAIN
+    _fill_missing_outputs(proto, len(node.outputs))
     return ir.serde.deserialize_function(proto)
+
+
+def _fill_missing_outputs(proto: onnx.FunctionProto, count: int) -> None:
+    """A body may leave out what the node leaves out; an empty constant keeps the outputs in place."""
+    del proto.output[count:]
+    made = {name for part in proto.node for name in part.output} | set(proto.input)
+    for name in proto.output:
+        if name not in made:
+            proto.node.append(onnx.helper.make_node("Constant", [], [name], value_ints=[]))
 
 
 def fill_defaults(node: ir.Node, version: int) -> None:
