@@ -50,7 +50,7 @@ def load(folder: Path) -> Config:
     text = _read(path)
     prefix = () if path.name == _OWN else _TABLE
     table = _table(_parse(path, text), prefix)
-    return _validated(path, text, prefix, table) if table else Config(path)
+    return _validated(path, text, prefix, table)
 
 
 def find(folder: Path) -> Path | None:
@@ -59,8 +59,8 @@ def find(folder: Path) -> Path | None:
         own, shared = place / _OWN, place / _SHARED
         if own.is_file():
             return own
-        # The search for the table's name spares the parser on every start in a project without settings.
-        if shared.is_file() and "tool.edgekit" in _read(shared) and _has_table(shared):
+        # The search for the word spares the parser on every start in a project without settings.
+        if shared.is_file() and "edgekit" in _read(shared) and _has_table(shared):
             return shared
     return None
 
