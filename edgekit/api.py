@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,10 +34,12 @@ def load(
         The model in the hub IR; every node carries its origin.
 
     Raises:
-        EdgekitError: EK1xx when the source cannot be read, EK501 when a package is missing.
+        EdgekitError: EK1xx when the source cannot be read, EK2xx when a plugin cannot be loaded, EK501
+            when a package is missing.
     """
-    from edgekit import importers
+    from edgekit import importers, plugins
 
+    plugins.load_all()
     return importers.load(
         source, example_inputs=example_inputs, allow_pickle=allow_pickle, dynamic_shapes=dynamic_shapes
     )
@@ -78,12 +81,15 @@ def convert(
         The artifact with its verdict in `verification`: `verified`, `mismatch` or `unverified`.
 
     Raises:
-        EdgekitError: EK1xx for a bad model, EK3xx for what the backend cannot express.
+        EdgekitError: EK1xx for a bad model, EK2xx for a plugin that cannot be loaded, EK3xx for what the
+            backend cannot express.
     """
+    from edgekit import plugins
     from edgekit.artifact.verification import not_verified
     from edgekit.lowering.backends import Recipe, backend_for
     from edgekit.passes.pipeline import prepare
 
+    plugins.load_all()
     step = progress or (lambda stage: None)
     build = backend_for(backend)
     step("import")
@@ -92,6 +98,8 @@ def convert(
     prepared = prepare(model)
     step("lower")
     artifact = build(model, prepared, Recipe(io_layout, opset, fp16, allow_approximate, labels))
+    passes = [asdict(report) for report in prepared.reports]
+    artifact = replace(artifact, recipe={**artifact.recipe, "passes": passes})
     if not verify:
         return artifact.with_verification(not_verified("verification was switched off"))
     from edgekit.consistency.verify import verify as verify_artifact

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from functools import cache
 from importlib import metadata
 
 from edgekit.diagnostics import Diagnostic, EdgekitError, error
@@ -50,8 +51,9 @@ def clashes() -> tuple[Diagnostic, ...]:
     )
 
 
+@cache
 def load_all() -> tuple[Plugin, ...]:
-    """Loads every plugin; those that are loaded already are left alone.
+    """Loads every plugin, once per process, as Python does with modules.
 
     Returns:
         All of them.

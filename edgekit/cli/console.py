@@ -73,7 +73,7 @@ class Console:
         Yields:
             A function that takes the name of the stage which begins.
         """
-        if self.verbosity < 0 or self.format != "text" or not sys.stderr.isatty() or self.verbosity > 0:
+        if self.verbosity != 0 or self.format != "text" or not sys.stderr.isatty():
             yield self.log
             return
         from rich.console import Console as Terminal

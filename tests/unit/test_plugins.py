@@ -16,9 +16,11 @@ Install = Callable[..., None]
 
 
 @pytest.fixture
-def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Install:
     """Returns a function that puts a distribution with one plugin on the path."""
     monkeypatch.syspath_prepend(str(tmp_path))
+    plugins.load_all.cache_clear()
+    request.addfinalizer(plugins.load_all.cache_clear)
 
     def make(distribution: str, module: str, code: str, name: str = "acme", version: str = "1.0") -> None:
         info = tmp_path / f"{distribution}-{version}.dist-info"
