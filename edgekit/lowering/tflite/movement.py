@@ -12,6 +12,7 @@ from edgekit.lowering.op import Unlowerable
 from edgekit.lowering.tflite.builder import TFLiteBuilder
 
 _BITS = {1: ("int8", "uint8"), 2: ("int16", "uint16"), 4: ("int32", "uint32"), 8: ("int64", "uint64")}
+_FLIP = ("float32", "float16", "bfloat16", "int8", "uint8", "int16", "int32", "int64", "bool")
 _PACKED = ("int2", "uint2", "int4", "uint4", "float4_e2m1fn")
 """Dtypes of which TFLite stores several in a byte; numpy gives each a byte."""
 
@@ -62,6 +63,11 @@ def moved(
     dtype = values[0].dtype
     carrier = bit_carrier(dtype, kernels)
     return bitcast(b, move(*(bitcast(b, v, carrier) for v in values)), dtype)
+
+
+def flipped(b: TFLiteBuilder, x: Value, axis: int) -> Value:
+    """Reverses the order of the elements along an axis."""
+    return moved(b, [x], _FLIP, lambda v: b.op("REVERSE_V2", [v, b.ints([axis])]))
 
 
 def _name(dtype: np.dtype[Any]) -> str:
