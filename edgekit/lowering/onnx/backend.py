@@ -5,7 +5,7 @@ from __future__ import annotations
 import onnx_ir as ir
 
 from edgekit.artifact import Artifact, ArtifactFile, Binding
-from edgekit.ir import Model, Origin, origin_of
+from edgekit.ir import Model
 from edgekit.lowering.backends import Recipe, file_stem, source_of, versions
 from edgekit.lowering.onnx.emit import emit_onnx
 from edgekit.passes.pipeline import Prepared
@@ -41,12 +41,8 @@ def build(source: Model, prepared: Prepared, recipe: Recipe) -> Artifact:
             for v in node.outputs
             if v.name and v.dtype is not None and v.dtype is not ir.DataType.STRING
         },
-        origins=_origins(emitted.ir),
+        origins=dict(emitted.origins),
         recipe=recipe.to_dict(),
         versions=versions("onnx", "onnx-ir"),
         diagnostics=emitted.diagnostics,
     )
-
-
-def _origins(model: ir.Model) -> dict[str, Origin]:
-    return {v.name: origin_of(node) for node in model.graph for v in node.outputs if v.name}

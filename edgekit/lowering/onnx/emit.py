@@ -2,12 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
+import onnx
 import onnx_ir as ir
 
-from edgekit.diagnostics import Diagnostic
-from edgekit.ir import Model
+from edgekit import __version__
+from edgekit.diagnostics import Diagnostic, EdgekitError, error
+from edgekit.ir import Model, Origin, origin_of
+from edgekit.passes import downgrade, half
+from edgekit.passes.decompose import expand
+from edgekit.passes.edit import all_graphs
+from edgekit.passes.splice import splice
+from edgekit.passes.unique_names import call as make_names_unique
+from edgekit.passes.upgrade import target_opset
+
+RUNTIME_OPSET = 27
+"""The newest opset that ONNX Runtime 1.32 executes."""
+
+OLDEST_OPSET = 7
+"""The oldest opset that ONNX Runtime executes."""
+
+OLDEST_IR_VERSION = 4
+"""Before, every initializer had to be an input as well."""
+
+NO_KERNEL = frozenset({"Swish", "SwiGLU"})
+"""Ops of ONNX that ONNX Runtime 1.32 has no kernel for at `RUNTIME_OPSET`, but for their function bodies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,13 +36,16 @@ class EmittedOnnx:
     """An ONNX model ready to be written.
 
     Attributes:
-        ir: The model; weights are shared with the source.
+        ir: The model; weights are shared with the source. It holds no origins and no other metadata of
+            nodes, so that no path of this machine goes into the file.
         opset: The version of the default domain.
+        origins: Where each value comes from, by its name.
         diagnostics: Warnings, such as values kept in float32.
     """
 
     ir: ir.Model
     opset: int
+    origins: Mapping[str, Origin] = field(default_factory=dict)
     diagnostics: tuple[Diagnostic, ...] = ()
 
 
@@ -29,7 +53,7 @@ def emit_onnx(model: Model, *, opset: int | None = None, fp16: bool = False) -> 
     """Writes a prepared model as ONNX at a chosen opset.
 
     Args:
-        model: The model that `passes.prepare` returned.
+        model: The model that `passes.prepare` returned; not changed.
         opset: The opset of the artifact; by default the newest that ONNX Runtime executes.
         fp16: Convert float32 weights and values to float16; inputs and outputs stay float32.
 
@@ -39,4 +63,71 @@ def emit_onnx(model: Model, *, opset: int | None = None, fp16: bool = False) -> 
     Raises:
         EdgekitError: EK306 naming the op that has no equivalent form at `opset`.
     """
-    raise NotImplementedError
+    target = min(RUNTIME_OPSET, target_opset()) if opset is None else opset
+    if not OLDEST_OPSET <= target <= target_opset():
+        raise error(
+            "EK306",
+            f"opset {target} cannot be written; {OLDEST_OPSET} to {target_opset()} can",
+            help="choose another `--opset`, or none",
+        )
+    work = model.ir.clone()
+    _decompose_without_kernel(work)
+    diagnostics = half.call(work) if fp16 else ()
+    downgrade.call(work, target)
+    make_names_unique(work)
+    origins = {v.name: origin_of(node) for node in work.graph for v in node.outputs if v.name}
+    _finish(work)
+    return EmittedOnnx(work, target, origins, diagnostics)
+
+
+def _decompose_without_kernel(model: ir.Model) -> None:
+    for graph in tuple(all_graphs(model.graph)):
+        queue = [n for n in graph if n.op_type in NO_KERNEL and not n.domain]
+        while queue:
+            node = queue.pop()
+            fragment = expand(node)
+            if fragment is not None:
+                queue += [n for n in splice(node, fragment) if n.op_type in NO_KERNEL]
+
+
+def _finish(model: ir.Model) -> None:
+    """States versions and producer, and drops what only we need to know of nodes and values."""
+    imports = [onnx.helper.make_opsetid(d, v) for d, v in model.graph.opset_imports.items()]
+    known = {"", "ai.onnx", "ai.onnx.ml", "ai.onnx.training", "ai.onnx.preview.training"}
+    standard = [i for i in imports if i.domain in known]
+    model.ir_version = max(OLDEST_IR_VERSION, _ir_version(standard), _needed_by_dtypes(model))
+    model.producer_name, model.producer_version = "edgekit", __version__
+    for graph in all_graphs(model.graph):
+        for node in graph:
+            node.metadata_props.clear()
+            node.doc_string = None
+            for value in node.outputs:
+                value.metadata_props.clear()
+
+
+def _ir_version(imports: list[onnx.OperatorSetIdProto]) -> int:
+    return int(onnx.helper.find_min_ir_version_for(imports, ignore_unknown=True))
+
+
+def _needed_by_dtypes(model: ir.Model) -> int:
+    """Small dtypes came with later versions of the format."""
+    needed = 0
+    for graph in all_graphs(model.graph):
+        for value in (*graph.inputs, *graph.initializers.values(), *(v for n in graph for v in n.outputs)):
+            name = "" if value.dtype is None else value.dtype.name
+            needed = max(needed, next((v for prefix, v in _SMALL if name.startswith(prefix)), 0))
+    return needed
+
+
+_SMALL = (
+    ("FLOAT8E8M0", 12),
+    ("FLOAT8", 9),
+    ("INT4", 10),
+    ("UINT4", 10),
+    ("FLOAT4", 11),
+    ("INT2", 13),
+    ("UINT2", 13),
+)
+"""Dtypes by the first IR version of the format that has them."""
+
+__all__ = ["EdgekitError", "EmittedOnnx", "emit_onnx"]

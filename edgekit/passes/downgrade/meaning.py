@@ -1,0 +1,83 @@
+"""Forms whose meaning or names changed."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx_ir as ir
+
+from edgekit.passes.downgrade.table import Unreachable, reverses
+from edgekit.passes.edit import Maker, attribute, constant, operand, rank_of
+
+
+@reverses("Softmax", "LogSoftmax", "Hardmax", of=13)
+def softmax(maker: Maker) -> None:
+    """Before, all axes from `axis` on were one: any but the last is moved to the end and back."""
+    node = maker.node
+    rank = rank_of(node.inputs[0])
+    if rank is None:
+        raise Unreachable("the rank of the input is unknown")
+    axis = attribute(node, "axis", -1) % rank
+    if axis == rank - 1:
+        node.attributes["axis"] = ir.AttrInt64("axis", axis)
+        return
+    perm = [a for a in range(rank) if a != axis] + [axis]
+    moved = maker.op("Transpose", node.inputs[0], perm=perm)
+    result = maker.op(node.op_type, moved, axis=rank - 1)
+    maker.replace(maker.op("Transpose", result, perm=[int(a) for a in np.argsort(perm)]))
+
+
+@reverses("GridSample", of=20)
+def grid_sample(maker: Maker) -> None:
+    """Modes were named for two axes, the only case."""
+    node = maker.node
+    if rank_of(node.inputs[0]) != 4:
+        raise Unreachable("it samples another number of axes than two")
+    old = {"linear": "bilinear", "cubic": "bicubic", "nearest": "nearest"}
+    node.attributes["mode"] = ir.AttrString("mode", old[attribute(node, "mode", "linear")])
+
+
+@reverses("RoiAlign", of=16)
+def roi_align(maker: Maker) -> None:
+    """Coordinates were not shifted."""
+    name = "coordinate_transformation_mode"
+    if attribute(maker.node, name, "half_pixel") != "output_half_pixel":
+        raise Unreachable("its coordinates are shifted by half a pixel")
+    maker.node.attributes.pop(name)
+
+
+@reverses("Resize", of=13)
+def resize_empty(maker: Maker) -> None:
+    """What is left out was an empty tensor."""
+    node = maker.node
+    node.resize_inputs(max(len(node.inputs), 3))
+    for index, hint in ((1, "roi"), (2, "scales")):
+        if operand(node, index) is None:
+            node.replace_input_with(index, maker.const([], np.float32, hint))
+
+
+@reverses("Resize", of=11)
+def resize_rules(maker: Maker) -> None:
+    """Only scaling from the corner existed: linear, or nearest with the pixel before when growing."""
+    node = maker.node
+    scales = constant(operand(node, 2))
+    mode = attribute(node, "mode", "nearest")
+    if attribute(node, "coordinate_transformation_mode", "half_pixel") != "asymmetric" or mode == "cubic":
+        raise Unreachable("its coordinates are not scaled from the corner")
+    if scales is None or not scales.size or operand(node, 3) is not None:
+        raise Unreachable("its scales are not constant")
+    if mode == "nearest" and (attribute(node, "nearest_mode", "") != "floor" or (scales < 1).any()):
+        raise Unreachable("it rounds in another way than nearest did")
+    maker.replace(maker.op("Resize", node.inputs[0], operand(node, 2), mode=mode))
+
+
+@reverses("Dropout", of=12)
+def dropout(maker: Maker) -> None:
+    """The ratio as an attribute; at inference it has no influence."""
+    node = maker.node
+    ratio = constant(operand(node, 1))
+    if operand(node, 2) is not None or len(node.outputs) > 1:
+        raise Unreachable("it may be in training mode, or its mask is used")
+    if ratio is not None:
+        node.attributes["ratio"] = ir.AttrFloat32("ratio", float(ratio.reshape(-1)[0]))
+    node.attributes.pop("seed", None)
+    node.resize_inputs(1)
