@@ -30,7 +30,8 @@ class Status(enum.StrEnum):
 
     AGREE = "agree"
     TIE = "tie"
-    """Indices differ only where the scores they rank are equal within the tolerance."""
+    """It differs only where rounding decides: indices of scores that are equal within the tolerance, or
+    quantised values that are one step off at few elements."""
     DIFFER = "differ"
     MISSING = "missing"
     NOT_OBSERVABLE = "not-observable"

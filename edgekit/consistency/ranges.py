@@ -148,6 +148,20 @@ _filled(
 _filled(_ones, ("Expand", 1))
 
 
+@rule(("QuantizeLinear", 0))
+def _quantised(node: ir.Node) -> Wanted | None:
+    """All that the quantised type can tell apart, where one constant scale says how far that goes."""
+    tensors = [None if v is None else ir.convenience.get_const_tensor(v) for v in node.inputs[1:3]]
+    if len(tensors) < 2 or any(t is None or t.size != 1 for t in tensors):
+        return None
+    scale, zero = (float(t.numpy().astype(np.float64).reshape(())) for t in tensors if t is not None)
+    kind = tensors[1].dtype if tensors[1] is not None else None
+    if kind not in (ir.DataType.INT8, ir.DataType.UINT8, ir.DataType.INT16, ir.DataType.UINT16):
+        return None
+    limits = np.iinfo(kind.numpy())
+    return Wanted((limits.min - zero) * scale, (limits.max - zero) * scale)
+
+
 @rule(("Div", 1), ("Mod", 1))
 def _divisor(node: ir.Node) -> Wanted:
     return Wanted(1, 7) if _is_integer(node.inputs[1]) else Wanted(0.5, 2.0)

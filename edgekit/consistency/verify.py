@@ -16,7 +16,7 @@ from edgekit.artifact import (
     Verification,
     not_verified,
 )
-from edgekit.consistency import localise, ties
+from edgekit.consistency import localise, steps, ties
 from edgekit.consistency.informative import weaknesses
 from edgekit.consistency.metrics import Pair, compare_tensor
 from edgekit.consistency.oracle import Oracle
@@ -24,7 +24,6 @@ from edgekit.consistency.randomness import random_outputs
 from edgekit.consistency.reference import Reference, Unavailable, run_source
 from edgekit.consistency.samples import Given, Sample
 from edgekit.consistency.tolerance import (
-    Tolerance,
     default_tolerance,
     dtype_text,
     inner_precisions,
@@ -169,13 +168,19 @@ class _Work:
         ]
         tolerance = tolerance_for(name, self.asked, dtype_text(pairs[0][0].dtype), *self._precisions(name))
         delta = compare_tensor(name, pairs, tolerance)
-        ranking = ties.ranking_of(self.model, name)
-        if delta.status is Status.DIFFER and ranking is not None:
-            delta = ties.settle(
-                delta, ranking, pairs, lambda i: self._scores(i, ranking.scores), self._score_tolerance()
-            )
+        if delta.status is Status.DIFFER:
+            delta = self._settled(delta, pairs)
         weak = weaknesses(delta, [reference for reference, _ in pairs])
         return replace(delta, notes=(*delta.notes, *weak))
+
+    def _settled(self, delta: Delta, pairs: Sequence[Pair]) -> Delta:
+        """Excuses what rounding decides either way: indices of equal scores, steps of quantisation."""
+        ranking = ties.ranking_of(self.model, delta.tensor)
+        if ranking is not None:
+            tolerance = default_tolerance("float32", *self._precisions())
+            return ties.settle(delta, ranking, pairs, lambda i: self._scores(i, ranking.scores), tolerance)
+        step = steps.step_of(self.model, delta.tensor)
+        return delta if step is None else steps.settle(delta, step, pairs)
 
     def _precisions(self, name: str = "") -> tuple[str, ...]:
         """Returns the precisions, besides the output's own, that either model computes it in."""
@@ -186,9 +191,6 @@ class _Work:
         ]
         half = ["float16"] if self.artifact.recipe.get("fp16") else []
         return (*bound, *half, *inner_precisions(self.model))
-
-    def _score_tolerance(self) -> Tolerance:
-        return default_tolerance("float32", *self._precisions())
 
     def _scores(self, sample: int, name: str) -> Array | None:
         given = self.reference.samples.arrays[sample]

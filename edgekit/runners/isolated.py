@@ -133,7 +133,7 @@ class IsolatedRunner(RunnerBase):
         self._held = Held.of(payload)
         if isinstance(payload, bytes):
             return {"kind": "bytes"}, [np.frombuffer(payload, np.uint8)]
-        return {"kind": "path", "path": str(payload.resolve())}, []
+        return {"kind": "path", "path": str(payload.absolute())}, []
 
     def _memory_for(self, payload: Payload, inputs: int) -> int:
         if self._memory is not None:

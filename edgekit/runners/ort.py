@@ -133,7 +133,7 @@ def _session(model: Payload, threads: int, folder: Path | None) -> Any:
     options.log_severity_level = 4
     if folder is not None:
         options.add_session_config_entry(
-            "session.model_external_initializers_file_folder_path", str(folder.resolve())
+            "session.model_external_initializers_file_folder_path", str(folder.absolute())
         )
     source = model if isinstance(model, bytes) else str(model)
     return ort.InferenceSession(source, options, providers=["CPUExecutionProvider"])

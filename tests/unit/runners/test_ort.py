@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
 from edgekit.diagnostics import EdgekitError
-from edgekit.runners import ALL_INTERMEDIATES
+from edgekit.runners import ALL_INTERMEDIATES, runner_for
 from edgekit.runners.ort import OrtRunner, _packed, _unpacked
 
 
@@ -86,6 +86,24 @@ def test_external_data_is_found_also_with_intermediates(tmp_path: Path) -> None:
     results = OrtRunner().run(tmp_path / "m.onnx", {"x": x}, intermediates=["a"])
     np.testing.assert_array_equal(results["a"], x @ weights)
     np.testing.assert_array_equal(results["y"], -(x @ weights))
+
+
+def test_links_into_a_store_of_blobs_are_followed(tmp_path: Path) -> None:
+    """Download caches lay models out like this."""
+    weights = np.ones((2, 2), np.float32)
+    nodes = [helper.make_node("MatMul", ["x", "w"], ["a"]), helper.make_node("Neg", ["a"], ["y"])]
+    io = {"x": (TensorProto.FLOAT, [1, 2])}, {"y": (TensorProto.FLOAT, [1, 2])}
+    proto = onnx.load_model_from_string(model(nodes, *io, {"w": weights}))
+    blobs, shown = tmp_path / "blobs", tmp_path / "shown"
+    blobs.mkdir()
+    shown.mkdir()
+    onnx.save(proto, blobs / "m.onnx", save_as_external_data=True, location="m.data", size_threshold=0)
+    for name, blob in (("m.onnx", "0a"), ("m.data", "0b")):
+        (blobs / name).rename(blobs / blob)
+        (shown / name).symlink_to(blobs / blob)
+    x = {"x": np.ones((1, 2), np.float32)}
+    with runner_for("onnx") as runner:
+        assert runner.run(shown / "m.onnx", x)["y"].tolist() == [[-2, -2]]
 
 
 def test_a_changed_file_is_loaded_anew(tmp_path: Path) -> None:

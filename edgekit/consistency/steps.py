@@ -1,0 +1,75 @@
+"""Recognises roundings that fell on the other side: quantised outputs that are off by one step, rarely."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import onnx_ir as ir
+
+from edgekit.artifact import Delta, Status
+from edgekit.consistency.metrics import Pair
+from edgekit.ir import Model
+
+RARE = 0.01
+"""Fraction of elements. Different orders of summation flip a rounding now and then; a wrong zero point or
+rounding mode flips many."""
+
+_SLACK = 1e-3
+"""Of a step: how exactly an element must be right or off by one; float32 rounds multiples of the scale."""
+
+# Ops through which values pass as they are.
+_TRANSPARENT = frozenset(("Identity", "Squeeze", "Unsqueeze", "Reshape", "Flatten", "Transpose"))
+
+
+def step_of(model: Model, output: str) -> float | None:
+    """Returns the distance between neighbouring values of an output that is quantised per tensor.
+
+    Args:
+        model: The source model.
+        output: Name of one of its outputs.
+
+    Returns:
+        The scale behind DequantizeLinear, 1 behind QuantizeLinear; `None` if it is not quantised, or
+        not by one constant scale.
+    """
+    value = next((v for v in model.ir.graph.outputs if v.name == output), None)
+    while value is not None:
+        node = value.producer()
+        if node is None:
+            return None
+        if node.op_type == "QuantizeLinear":
+            return 1.0
+        if node.op_type == "DequantizeLinear":
+            scale = None if node.inputs[1] is None else ir.convenience.get_const_tensor(node.inputs[1])
+            return float(scale.numpy().reshape(())) if scale is not None and scale.size == 1 else None
+        value = node.inputs[0] if node.op_type in _TRANSPARENT else None
+    return None
+
+
+def settle(delta: Delta, step: float, pairs: Sequence[Pair]) -> Delta:
+    """Turns a difference into a tie if it is one step, at few elements.
+
+    Args:
+        delta: The comparison of a quantised output.
+        step: As `step_of` returned.
+        pairs: The output of the source and the artifact, one pair per sample.
+
+    Returns:
+        The delta with the status `tie`, or as it was.
+    """
+    off = total = 0
+    for reference, actual in pairs:
+        if actual is None or actual.shape != reference.shape:
+            return delta
+        error = np.abs(reference.astype(np.float64) - actual.astype(np.float64))
+        is_off = error > step / 2
+        if not (np.abs(error - is_off * step) <= step * _SLACK).all():  # NaN is not below anything
+            return delta
+        off += int(np.count_nonzero(is_off))
+        total += reference.size
+    if not off or off > max(1, RARE * total):
+        return delta
+    note = f"{off} of {total} elements differ by one quantisation step"
+    return replace(delta, status=Status.TIE, reason=None, notes=(*delta.notes, note))
