@@ -27,6 +27,7 @@ _FOLD: Mapping[str, Callable[..., Any]] = {
     "FLOOR": np.floor,
     "CEIL": np.ceil,
     "TANH": np.tanh,
+    "ROUND": np.round,
 }
 """Ops that are computed at once where every operand is a constant."""
 
@@ -163,6 +164,16 @@ class Term:
         known = next((v.value.dtype for v in (yes, no) if isinstance(v, Term)), dtype)
         picks = [v.value if isinstance(v, Term) else self.b.const(v, known) for v in (yes, no)]
         return Term(self.b, self.b.op("SELECT_V2", [self.value, *picks]))
+
+    def gather(self, indices: NDArray[Any] | Sequence[int], axis: int) -> Term:
+        """Picks elements along an axis by constant indices, which are in range."""
+        value, places = self.value, np.asarray(indices, np.int32)
+        if value.data is not None:
+            return Term(self.b, self.b.const(np.take(value.data, places, axis)))
+        shape = (*value.shape[:axis], *places.shape, *value.shape[axis + 1 :])
+        attrs = {"axis": axis, "batch_dims": 0}
+        picks = [value, self.b.const(places)]
+        return Term(self.b, self.b.op("GATHER", picks, attrs, dtype=value.dtype, shape=shape))
 
     def cast(self, dtype: Any) -> Term:
         """Converts the dtype."""
