@@ -6,7 +6,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TextIO
@@ -136,7 +136,8 @@ def write_text(path: Path, text: str) -> None:
         partial.write_text(text, encoding="utf-8")
         partial.replace(path)
     except OSError as failure:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):  # there may be no folder to hold it
+            partial.unlink(missing_ok=True)
         reason = (failure.strerror or str(failure)).lower()
         raise error("EK506", f"`{path}` cannot be written: {reason}") from failure
 

@@ -21,7 +21,7 @@ def command(console: Console, code: str | None) -> Report:
     name = _normal(code)
     console.subject = Subject(name)
     if name not in CODES:
-        raise unknown_name("code", name, CODES)
+        raise unknown_name("code", name, CODES, listed_by="edgekit explain")
     text = explanation(name)
     body = text.markdown.partition("\n")[2].strip()
     entry = CODES[name]

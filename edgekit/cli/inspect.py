@@ -14,7 +14,12 @@ from edgekit.report import Fact, Kind, Report, Subject, Verdict, VerdictStatus
 
 @make("inspect")
 @click.argument("model")
-@click.option("--allow-pickle", is_flag=True, help="Load files that may run code. Only if you trust them.")
+@click.option(
+    "--allow-pickle",
+    is_flag=True,
+    allow_from_autoenv=False,
+    help="Load files that may run code. Only if you trust them.",
+)
 def command(console: Console, model: str, allow_pickle: bool) -> Report:
     """Show what a model holds: inputs, ops, parameters, arithmetic.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
@@ -18,6 +19,9 @@ COMMANDS: dict[str, str] = {
     "doctor": "Check this installation and say what is missing.",
 }
 """Commands in the order of `--help`, with the first sentence of their help; the module has the same name."""
+
+_COMPLETE = "_EDGEKIT_COMPLETE"
+"""The variable by which a shell asks for completions; named as in Click."""
 
 _CONTEXT = {"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "EDGEKIT", "max_content_width": 100}
 
@@ -60,12 +64,18 @@ class LazyGroup(click.Group):
         from edgekit.cli.exit import guarded
 
         arguments = list(sys.argv[1:] if args is None else args)
+        name = prog_name or "edgekit"
+        if instruction := os.environ.get(_COMPLETE):
+            from click.shell_completion import shell_complete
+
+            sys.exit(shell_complete(self, extra, name, _COMPLETE, instruction))
         consoles: list[Any] = []
-        settings = {**extra, "standalone_mode": False, "obj": consoles}
-        parse_and_run = super().main
-        sys.exit(
-            guarded(lambda: parse_and_run(arguments, prog_name or "edgekit", **settings), arguments, consoles)
-        )
+
+        def run() -> Any:
+            with self.make_context(name, arguments, **{**extra, "obj": consoles}) as context:
+                return self.invoke(context)
+
+        sys.exit(guarded(run, tuple(arguments), consoles))
 
 
 def _print_version(ctx: click.Context, param: click.Parameter, value: bool) -> None:

@@ -67,7 +67,7 @@ def _parsed(lines: list[str]) -> Iterator[Requirement]:
             continue
         extra = _EXTRA.search(match["marker"] or "")
         name = extra[1] if extra else ""
-        if name == "dev":
+        if name in ("all", "dev"):
             continue
         lowest = _LOWEST.search(match["range"])
         yield Requirement(match["name"], name, lowest[1] if lowest else "", version(match["name"]))

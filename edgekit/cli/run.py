@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -118,11 +119,13 @@ def _save(path: Path, outputs: Mapping[str, Any]) -> None:
 
     partial = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with partial.open("wb") as file:
             np.savez(file, **outputs)
         partial.replace(path)
     except OSError as failure:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):  # there may be no folder to hold it
+            partial.unlink(missing_ok=True)
         reason = (failure.strerror or str(failure)).lower()
         raise error(
             "EK506", f"`{path}` cannot be written: {reason}", where=Where(file=str(path))

@@ -6,28 +6,33 @@ import difflib
 from collections.abc import Iterable
 
 import click
+from click.core import ParameterSource
 
 from edgekit.diagnostics import EdgekitError, error
 
 
 def nearest(word: str, words: Iterable[str]) -> str | None:
-    """Returns the valid word that was probably meant, or `None`."""
-    close = difflib.get_close_matches(word.lower(), list(words), n=1, cutoff=0.6)
-    return close[0] if close else None
+    """Returns the valid word that was probably meant, whatever its case, or `None`."""
+    spelled = {known.lower(): known for known in words}
+    close = difflib.get_close_matches(word.lower(), list(spelled), n=1, cutoff=0.6)
+    return spelled[close[0]] if close else None
 
 
-def unknown_name(what: str, name: str, names: Iterable[str]) -> EdgekitError:
+def unknown_name(what: str, name: str, names: Iterable[str], *, listed_by: str | None = None) -> EdgekitError:
     """Builds the error for a name that does not exist (EK204).
 
     Args:
         what: The kind of thing, as a noun.
         name: What the user wrote.
         names: All that exist.
+        listed_by: A command that lists them, where they are too many for one line.
     """
     known = list(names)
     meant = nearest(name, known)
-    help = f"did you mean `{meant}`?" if meant else f"one of {', '.join(f'`{n}`' for n in known)}"
-    return error("EK204", f"there is no {what} `{name}`", help=help)
+    all_names = f"`{listed_by}` lists them" if listed_by else f"one of {', '.join(f'`{n}`' for n in known)}"
+    return error(
+        "EK204", f"there is no {what} `{name}`", help=f"did you mean `{meant}`?" if meant else all_names
+    )
 
 
 def from_click(failure: click.ClickException) -> EdgekitError:
@@ -38,7 +43,19 @@ def from_click(failure: click.ClickException) -> EdgekitError:
         meant = failure.possibilities[0] if failure.possibilities else None
         help = f"did you mean `{meant}`?" if meant else f"`{path} --help` lists the options"
         return error("EK205", f"there is no option `{failure.option_name}`", help=help)
-    return error("EK205", _sentence(failure.format_message()), help=f"see `{path} --help`")
+    notes = _origin(failure) if isinstance(failure, click.BadParameter) else []
+    return error("EK205", _sentence(failure.format_message()), notes=notes, help=f"see `{path} --help`")
+
+
+def _origin(failure: click.BadParameter) -> list[str]:
+    """Says where a value comes from that is not on the command line."""
+    context, option = failure.ctx, failure.param
+    if context is None or option is None or option.name is None:
+        return []
+    if context.get_parameter_source(option.name) is not ParameterSource.ENVIRONMENT:
+        return []
+    variable = option.envvar or f"{context.auto_envvar_prefix}_{option.name.upper()}"
+    return [f"the value comes from the variable `{variable}`"]
 
 
 def _sentence(text: str) -> str:

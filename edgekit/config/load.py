@@ -102,7 +102,7 @@ def _validated(path: Path, text: str, prefix: tuple[str, ...], table: Any) -> Co
         settings = Settings.model_validate(table)
     except ValidationError as failure:
         problems = [_problem(path, text, prefix, dict(e)) for e in failure.errors(include_url=False)]
-        raise EdgekitError(*problems) from failure
+        raise EdgekitError(*sorted(problems, key=lambda d: d.where.line or 0)) from failure
     chosen = settings.model_dump(exclude_unset=True)
     commands = {name: chosen.pop(name) for name in Settings.command_names() if name in chosen}
     for options in commands.values():

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import itertools
-import re
-import textwrap
 from collections.abc import Iterable
 from pathlib import Path
 
 from edgekit.diagnostics import Diagnostic, Where
 from edgekit.report.paint import Paint, plain_paint
 from edgekit.report.values import clean
+from edgekit.report.wrap import wrap
 
 _CODE = frozenset({".py"})
 _CONFIGURATION = frozenset({".toml", ".yaml", ".yml"})
 _MAX_NODES = 6
-_QUOTED = re.compile(r"`[^`]*`")
-_GLUE = "\x00"
+_LONGEST_LINE = 200
 
 
 def source_line(where: Where) -> str | None:
@@ -70,7 +68,7 @@ def render(diagnostic: Diagnostic, *, width: int = 80, paint: Paint = plain_pain
     """
     where = diagnostic.where
     head = f"{diagnostic.severity}[{diagnostic.code}]"
-    message = _wrap(f"{head}: {clean(diagnostic.message)}", width, "  ")
+    message = wrap(f"{head}: {clean(diagnostic.message)}", width, rest="  ")
     lines = [paint(head, str(diagnostic.severity)) + paint(message[0][len(head) :], "strong")]
     lines += [paint(line, "strong") for line in message[1:]]
     quoted = source_line(where)
@@ -82,7 +80,7 @@ def render(diagnostic: Diagnostic, *, width: int = 80, paint: Paint = plain_pain
         lines.append(f"{margin}{paint('-->', 'frame')} {' in '.join(part for part in (at, scope) if part)}")
     if quoted is not None:
         bar = paint("|", "frame")
-        code = textwrap.shorten(quoted, 200, placeholder=" ...") if len(quoted) > 200 else quoted
+        code = quoted if len(quoted) <= _LONGEST_LINE else f"{quoted[:_LONGEST_LINE]} ..."
         lines += [
             f"{margin} {bar}",
             f"{paint(number.rjust(len(margin)), 'frame')} {bar} {code}",
@@ -90,7 +88,7 @@ def render(diagnostic: Diagnostic, *, width: int = 80, paint: Paint = plain_pain
         ]
     for label, text in _remarks(diagnostic):
         role = "help" if label == "help" else "note"
-        first, *rest = _wrap(f"{label}: {text}", width - len(margin) - 3, " " * (len(label) + 2))
+        first, *rest = wrap(f"{label}: {text}", width - len(margin) - 3, rest=" " * (len(label) + 2))
         lines.append(f"{margin} {paint('=', 'frame')} {paint(label, role)}{first[len(label) :]}")
         lines += [f"{margin}   {line}" for line in rest]
     return "\n".join(lines)
@@ -104,12 +102,3 @@ def _remarks(diagnostic: Diagnostic) -> Iterable[tuple[str, str]]:
         yield "note", clean(note)
     if diagnostic.help:
         yield "help", clean(diagnostic.help)
-
-
-def _wrap(text: str, width: int, indent: str) -> list[str]:
-    """Breaks lines between words only, and never inside backticks: what is cut cannot be copied."""
-    glued = _QUOTED.sub(lambda m: m[0].replace(" ", _GLUE), text)
-    lines = textwrap.wrap(
-        glued, max(width, 20), subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
-    )
-    return [line.replace(_GLUE, " ") for line in lines] or [text]

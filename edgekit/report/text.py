@@ -9,6 +9,7 @@ from edgekit.report import snippet
 from edgekit.report.model import Column, Facts, Kind, Prose, Report, Section, Table, Verdict
 from edgekit.report.paint import STATUS_ROLES, Paint, plain_paint
 from edgekit.report.values import RIGHT, clean, show
+from edgekit.report.wrap import wrap
 
 MAX_ROWS = 24
 """Longer tables are cut here, unless everything was asked for."""
@@ -90,22 +91,14 @@ def _trimmed(lines: Iterator[str]) -> list[str]:
 
 
 def _paragraph(text: str, width: int, indent: str) -> list[str]:
-    hanging = indent + "  " if text.startswith(("- ", "* ")) else indent
-    return textwrap.wrap(
-        text,
-        max(width, 20),
-        initial_indent=indent,
-        subsequent_indent=hanging,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+    return wrap(text, width, first=indent, rest=indent + "  " if text.startswith(("- ", "* ")) else indent)
 
 
 def _facts(section: Facts, width: int, paint: Paint) -> Iterator[str]:
     label = max((len(f.title) for f in section.facts), default=0)
     for fact in section.facts:
         room = width - len(_GAP) * 2 - label
-        first, *rest = _fold(show(fact.value, fact.kind), max(room, _NARROWEST))
+        first, *rest = wrap(show(fact.value, fact.kind), room)
         yield f"{_GAP}{paint(fact.title.ljust(label), 'faint')}{_GAP}{_painted(first, fact.kind, paint)}"
         yield from (" " * (len(_GAP) * 2 + label) + line for line in rest)
 
@@ -128,7 +121,7 @@ def _table(table: Table, width: int, paint: Paint, everything: bool) -> Iterator
     if not table.rows:
         yield f"{_GAP}none"
     if table.note:
-        yield from (_GAP + line for line in _fold(clean(table.note), width - len(_GAP)))
+        yield from wrap(clean(table.note), width, first=_GAP, rest=_GAP)
 
 
 def _fit(columns: Sequence[Column], cells: Sequence[Sequence[str]], width: int) -> list[int] | None:

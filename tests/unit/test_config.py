@@ -69,8 +69,8 @@ def test_every_mistake_is_reported_at_once(tmp_path: Path) -> None:
     text = '[tool.edgekit]\ncolour = "never"\n[tool.edgekit.convert]\nbackend = "coreml"\nopset = "17"\n'
     write(tmp_path / "pyproject.toml", text)
     found = problems(tmp_path)
-    assert [(code, line) for code, _, line, _ in found] == [("EK202", 4), ("EK202", 5), ("EK202", 2)]
-    assert "`tflite` or `onnx`" in found[0][1]
+    assert [(code, line) for code, _, line, _ in found] == [("EK202", 2), ("EK202", 4), ("EK202", 5)]
+    assert "`tflite` or `onnx`" in found[1][1]
 
 
 @pytest.mark.parametrize("setting", ["allow_pickle = true", "fp16 = 1", "opset = 3", "tolerance = -1.0"])

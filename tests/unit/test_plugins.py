@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,11 +16,10 @@ Install = Callable[..., None]
 
 
 @pytest.fixture
-def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Install:
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
     """Returns a function that puts a distribution with one plugin on the path."""
     monkeypatch.syspath_prepend(str(tmp_path))
     plugins.load_all.cache_clear()
-    request.addfinalizer(plugins.load_all.cache_clear)
 
     def make(distribution: str, module: str, code: str, name: str = "acme", version: str = "1.0") -> None:
         info = tmp_path / f"{distribution}-{version}.dist-info"
@@ -31,7 +30,8 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.Fix
         monkeypatch.delitem(sys.modules, module, raising=False)
         importlib.invalidate_caches()
 
-    return make
+    yield make
+    plugins.load_all.cache_clear()
 
 
 def test_loading_the_entry_point_is_the_registration(install: Install) -> None:
