@@ -11,8 +11,7 @@ import tensorflow as tf  # noqa: E402
 
 imported = time.perf_counter()
 model = tf.keras.models.load_model(Path(sys.argv[1]).with_suffix(".keras"), compile=False)
-signature = tf.TensorSpec((1, *model.input_shape[1:]), tf.float32)
-function = tf.function(lambda x: model(x, training=False)).get_concrete_function(signature)
-payload = tf.lite.TFLiteConverter.from_concrete_functions([function], model).convert()
+image = tf.keras.Input(batch_shape=(1, *model.input_shape[1:]))  # a fixed batch, as in the ONNX file
+payload = tf.lite.TFLiteConverter.from_keras_model(tf.keras.Model(image, model(image))).convert()
 Path(sys.argv[2]).write_bytes(payload)
 print(imported - start, time.perf_counter() - imported)

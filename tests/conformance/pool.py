@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import multiprocessing
+import pickle
 import queue
-import re
 import time
 from collections.abc import Iterator, Sequence
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
+from tests.conformance.cases import Case
 from tests.conformance.judge import Outcome, judge
 
 TIMEOUT_S = 120.0
 
 
-def run(names: Sequence[str], backend: str, jobs: int) -> Iterator[Outcome]:
+def run(cases: Sequence[Case], backend: str, jobs: int) -> Iterator[Outcome]:
     """Yields the outcome of each case, in the order in which they finish."""
     context = multiprocessing.get_context("spawn")
-    pending: queue.SimpleQueue[str] = queue.SimpleQueue()
-    for name in names:
-        pending.put(name)
+    pending: queue.SimpleQueue[Case] = queue.SimpleQueue()
+    for case in cases:
+        pending.put(case)
     workers = [_Worker(context, backend) for _ in range(jobs)]
     busy = {w for w in workers if w.give(pending)}
     while busy:
@@ -51,11 +52,12 @@ class _Worker:
         self.process.kill()
         self.process.join()
 
-    def give(self, pending: queue.SimpleQueue[str]) -> bool:
+    def give(self, pending: queue.SimpleQueue[Case]) -> bool:
         if pending.empty():
             return False
-        self.case, self.since = pending.get(), time.monotonic()
-        self.pipe.send(self.case)
+        case = pending.get()
+        self.case, self.since = case.name, time.monotonic()
+        self.pipe.send_bytes(pickle.dumps(case))
         return True
 
     def poll(self) -> Outcome | None:
@@ -75,20 +77,12 @@ class _Worker:
 
 
 def _serve(pipe: Connection, backend: str) -> None:
-    from tests.conformance.cases import all_cases
-
-    cases = {c.name: c for c in all_cases()}
     while True:
-        name = pipe.recv()
+        case: Case = pickle.loads(pipe.recv_bytes())  # our own parent's
         start = time.perf_counter()
         try:
-            outcome = judge(cases[name], backend)
+            outcome = judge(case, backend)
         except Exception as error:  # noqa: BLE001 - any traceback counts as a crash and is shown
-            outcome = Outcome(name, "", "crash", detail=f"{type(error).__name__}: {error}"[:200])
+            outcome = Outcome(case.name, "", "crash", detail=f"{type(error).__name__}: {error}"[:200])
         seconds = time.perf_counter() - start
-        pipe.send(Outcome(name, outcome.op, outcome.status, outcome.code, outcome.detail, seconds))
-
-
-def select(names: Sequence[str], pattern: str | None) -> list[str]:
-    """Returns the names that match a regular expression."""
-    return [n for n in names if pattern is None or re.search(pattern, n)]
+        pipe.send(Outcome(case.name, outcome.op, outcome.status, outcome.code, outcome.detail, seconds))
