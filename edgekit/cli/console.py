@@ -67,6 +67,24 @@ class Console:
             click.echo(self.paint(sys.stderr)(line, "faint"), err=True, color=True)
 
     @contextmanager
+    def library_logs(self) -> Iterator[None]:
+        """Sends what libraries log or warn of to stderr with `-v`, else nowhere.
+
+        What a user must know is a diagnostic; a library's own words are for those who look into it.
+        """
+        import logging
+
+        handler = logging.StreamHandler(sys.stderr) if self.verbosity > 0 else logging.NullHandler()
+        handler.setFormatter(logging.Formatter("%(name)s: %(message)s"))
+        logging.captureWarnings(True)
+        logging.getLogger().addHandler(handler)
+        try:
+            yield
+        finally:
+            logging.getLogger().removeHandler(handler)
+            logging.captureWarnings(False)
+
+    @contextmanager
     def stages(self) -> Iterator[Any]:
         """Shows the stage of long work: a spinner on a terminal, log lines with `-v`, else nothing.
 

@@ -69,7 +69,8 @@ def command(name: str, *, output: bool = True, tolerant: bool = False) -> Callab
             console = _console(options, output)
             if isinstance(context.obj, list):
                 context.obj.append(console)  # the guard shows what ends this command
-            report = with_diagnostics(body(console, **options), context.meta[_PROBLEMS])
+            with console.library_logs():
+                report = with_diagnostics(body(console, **options), context.meta[_PROBLEMS])
             console.finish(report)
             return int(report.verdict.exit_code)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import logging
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_args
@@ -146,6 +148,26 @@ def test_a_report_that_cannot_be_written_is_an_error(run: Run, model: Path, tmp_
     assert outcome.code == 2
     assert "EK506" in outcome.stderr
     assert outcome.stdout.rstrip("\n").split("\n")[-1].startswith("error: ")
+
+
+@pytest.mark.parametrize(("option", "shown"), [((), False), (("-v",), True)])
+def test_words_of_libraries_are_a_log(
+    run: Run, model: Path, monkeypatch: pytest.MonkeyPatch, option: tuple[str, ...], shown: bool
+) -> None:
+    import edgekit.api
+
+    real = edgekit.api.load
+
+    def talkative(*arguments: Any, **options: Any) -> Any:
+        logging.getLogger("acme").warning("a word of a library")
+        warnings.warn("and a warning", stacklevel=1)
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(edgekit.api, "load", talkative)
+    outcome = run("inspect", model, *option)
+    assert ("acme: a word of a library" in outcome.stderr) is shown
+    assert ("and a warning" in outcome.stderr) is shown
+    assert outcome.code == 0
 
 
 class TestColour:
