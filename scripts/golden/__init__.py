@@ -1,0 +1,1 @@
+"""Data, networks and packaging behind ``scripts/train_golden.py``."""
