@@ -26,13 +26,16 @@ def div(b: TFLiteBuilder, n: Op) -> Value:
 
 
 def _long_division(x: Term, y: Term) -> Term:
-    """Truncated quotient of int64.
+    """Truncated quotient of int64."""
+    return exact_quotient(x - remainder(x, y, follows_dividend=True), y)
 
-    The remainder that FLOOR_MOD leaves makes the rest a multiple of the divisor. Each round divides
-    what is left in float32, whose error is a small part of the quotient; rounding to the nearest
-    integer makes the third round exact.
+
+def exact_quotient(rest: Term, y: Term) -> Term:
+    """Quotient of an int64 that is a multiple of its divisor.
+
+    Each round divides what is left in float32, whose error is a small part of the quotient; the
+    quotients add up to 64 bits after three rounds, and rounding to integers makes the last exact.
     """
-    rest = x - remainder(x, y, follows_dividend=True)
     divisor = y.cast(np.float32)
     total = None
     for _ in range(4):

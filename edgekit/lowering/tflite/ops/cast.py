@@ -1,0 +1,72 @@
+"""Changes of dtype."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+
+from edgekit.ir import numpy_dtype
+from edgekit.lowering.ledger import Value
+from edgekit.lowering.op import Op
+from edgekit.lowering.tflite.builder import TFLiteBuilder
+from edgekit.lowering.tflite.movement import bitcast
+from edgekit.lowering.tflite.table import lowers
+
+_KERNELS = ("float32", "float64", "float16", "bfloat16", "int8", "uint8", "int16", "uint16", "int32",
+            "uint32", "int64", "bool")  # fmt: skip
+
+
+@lowers("Cast", since=6)
+def cast(b: TFLiteBuilder, n: Op) -> Value:
+    """Cast -> CAST."""
+    return _converted(b, n, n.operand(0), numpy_dtype(ir.DataType(n.attr("to"))))
+
+
+@lowers("CastLike", since=15)
+def cast_like(b: TFLiteBuilder, n: Op) -> Value:
+    """CastLike -> CAST to the second operand's dtype."""
+    return _converted(b, n, n.operand(0), n.operand(1).dtype)
+
+
+def _converted(b: TFLiteBuilder, n: Op, x: Value, to: np.dtype[Any]) -> Value:
+    if x.dtype == to:
+        return x
+    if "O" in (x.dtype.kind, to.kind):
+        n.refuse("strings cannot be converted", code="EK303")
+    if x.dtype == np.uint64:
+        return _from_uint64(b, n, x, to)
+    if to == np.uint64:
+        return _to_uint64(b, n, x)
+    for dtype in (x.dtype, to):
+        if dtype.name not in _KERNELS:
+            n.refuse(f"there is no conversion from {x.dtype.name} to {to.name}", code="EK303")
+    if x.dtype.kind == "f" and to.kind in "iu" and to.itemsize < 4:
+        # Out of range, CAST saturates and ONNX Runtime keeps the low bits; ONNX leaves it open.
+        return b.cast(b.cast(x, np.int32), to)
+    return b.cast(x, to)
+
+
+def _from_uint64(b: TFLiteBuilder, n: Op, x: Value, to: np.dtype[Any]) -> Value:
+    """The low bits are the same whether the number is read as signed or not."""
+    bits = bitcast(b, x, np.int64)
+    if to.kind not in "iub":
+        n.refuse(f"no kernel reads uint64 as {to.name}", code="EK303")
+    return b.cast(bits, to)
+
+
+def _to_uint64(b: TFLiteBuilder, n: Op, x: Value) -> Value:
+    if x.dtype.kind not in "iub":
+        n.refuse(f"no kernel converts {x.dtype.name} to uint64", code="EK303")
+    return bitcast(b, b.cast(x, np.int64), np.uint64)
+
+
+@lowers("BitCast", since=26)
+def bit_cast(b: TFLiteBuilder, n: Op) -> Value:
+    """BitCast -> BITCAST, between dtypes of one width."""
+    x, to = n.operand(0), numpy_dtype(ir.DataType(n.attr("to")))
+    for dtype in (x.dtype, to):
+        if dtype.name not in (*_KERNELS, "uint64"):
+            n.refuse(f"no kernel holds the bits of {dtype.name}", code="EK303")
+    return bitcast(b, x, to)
