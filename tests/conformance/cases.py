@@ -80,6 +80,7 @@ PARAMETERS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 """Formal names of the operands of each op that are parameters of a network, not data."""
 
+_NONE, _STRING = onnx.TensorProto.UNDEFINED, onnx.TensorProto.STRING
 _EXPANDED = re.compile(r"_expanded(_ver\d+|_function.*)?$")
 
 
@@ -113,7 +114,7 @@ def _tests() -> tuple[Any, ...]:
 
 @functools.cache
 def all_cases() -> tuple[Case, ...]:
-    """Returns the cases whose inputs and outputs are plain tensors."""
+    """Returns the cases whose inputs and outputs are plain tensors of numbers."""
     bound = {t.name: _parameter_inputs(t.model) for t in _tests()}
     return tuple(_bind(t, bound[_base(t.name, bound)]) for t in _tests() if _is_plain(t))
 
@@ -127,7 +128,7 @@ def _base(name: str, known: dict[str, Any]) -> str:
 def _is_plain(test: Any) -> bool:
     graph = test.model.graph
     ports = [*graph.input, *graph.output]
-    return all(p.type.WhichOneof("value") == "tensor_type" for p in ports)
+    return all(p.type.tensor_type.elem_type not in (_NONE, _STRING) for p in ports)
 
 
 def _parameter_inputs(model: onnx.ModelProto) -> frozenset[str]:

@@ -46,7 +46,7 @@ def render(backend: str, outcomes: Sequence[Outcome], seconds: float) -> str:
         "|---|" + "---|" * (len(STATUSES) + 1),
         f"| {len(outcomes)} | " + " | ".join(str(count[s]) for s in STATUSES) + f" | {seconds:.0f} s |",
         "",
-        "Refused, by code: " + ", ".join(f"{c} × {n}" for c, n in sorted(codes.items())) + ".",
+        "Refused, by code: " + ", ".join(f"{c} {n}x" for c, n in sorted(codes.items())) + ".",
         "",
         "| op | " + " | ".join(STATUSES) + " | reasons for what does not pass |",
         "|---|" + "---|" * (len(STATUSES) + 1),
