@@ -28,13 +28,13 @@ class Generator:
     Attributes:
         model: The source model.
         seed: Samples depend on it, on the input's name and on the sample's number only.
-        integers: `inferred` keeps inputs to what their consumers can take; `zero` makes integers zero,
-            for models in which that could not be inferred.
+        integers: The value of all integers, for models in which what they may be could not be
+            inferred; `None` keeps them to what their consumers can take.
     """
 
     model: Model
     seed: int = 0
-    integers: str = "inferred"
+    integers: int | None = None
 
     @property
     def batch_symbols(self) -> frozenset[str]:
@@ -95,8 +95,8 @@ class Generator:
             always = wanted is not None and wanted.low == wanted.high
             return np.full(shape, wanted.low > 0) if always and wanted else generator.random(shape) < 0.5
         if is_integer(spec.dtype):
-            if self.integers == "zero":
-                return np.zeros(shape, spec.dtype)
+            if self.integers is not None:
+                return np.full(shape, self.integers, spec.dtype)
             return _integers(generator, shape, spec.dtype, wanted)
         return _floats(generator, shape, spec, wanted, number)
 
@@ -113,7 +113,9 @@ def _symbol(spec: TensorSpec, axis: int) -> str:
 
 def _text(generator: np.random.Generator, shape: tuple[int, ...]) -> Array:
     words = np.array(["edge", "", "Naïve", "two words", "42"], object)
-    return words[generator.integers(0, len(words), shape)].reshape(shape)
+    chosen = np.empty(shape, object)
+    chosen[...] = words[generator.integers(0, len(words), shape)]
+    return chosen
 
 
 def _integers(

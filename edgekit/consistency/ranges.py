@@ -180,6 +180,16 @@ def _gather_indices(node: ir.Node) -> Wanted | None:
     return _below(_size(node.inputs[0], _attribute(node, "axis", 0)))
 
 
+@rule(("NegativeLogLikelihoodLoss", 1), ("SoftmaxCrossEntropyLoss", 1))
+def _classes(node: ir.Node) -> Wanted | None:
+    return _below(_size(node.inputs[0], 1))
+
+
+@rule(("RoiAlign", 2))
+def _images(node: ir.Node) -> Wanted | None:
+    return _below(_size(node.inputs[0], 0))
+
+
 @rule(("GatherND", 1))
 def _gather_nd_indices(node: ir.Node) -> Wanted | None:
     indices, data = _shape(node.inputs[1]), _shape(node.inputs[0])

@@ -117,8 +117,9 @@ def _on_generated(
             outputs.append(oracle.run(sample))
         samples.append(sample)
     more = tuple(f"the source model itself refuses a batch of {b}" for b in sorted(refused))
-    if first.generator.integers == "zero":
-        more += ("integer inputs are zero: what they may be could not be inferred",)
+    if first.generator.integers is not None:
+        value = first.generator.integers
+        more += (f"integer inputs are all {value}: what they may be could not be inferred",)
     return Reference(Samples("generated", tuple(samples), notes + more), tuple(outputs), seed)
 
 
@@ -136,13 +137,11 @@ def _first_accepted(model: Model, oracle: Oracle, seed: int) -> _Accepted:
     Raises:
         EdgekitError: The first refusal, if it takes none.
     """
-    kinds = ["inferred"]
-    if any(is_integer(spec.dtype) for spec in model.inputs):
-        kinds.append("zero")
+    has_integers = any(is_integer(spec.dtype) for spec in model.inputs)
     first_refusal: EdgekitError | None = None
     empty: _Accepted | None = None
-    for kind in kinds:
-        generator = Generator(model, seed, kind)
+    for integers in (None, 1, 0) if has_integers else (None,):
+        generator = Generator(model, seed, integers)
         for inner in generator.inner_sizes():
             sample = generator.sample(0, generator.sizes(0, inner))
             try:

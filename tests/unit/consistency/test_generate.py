@@ -82,6 +82,12 @@ def test_every_dtype_is_made(make_model: Make, kind: str) -> None:
         assert len(set(sample["x"].tolist())) > 1
 
 
+def test_a_scalar_text_is_an_array(make_model: Make) -> None:
+    (sample,) = draw(one(make_model, [node("Identity", ["x"], ["y"])], "STRING", ()), 1)
+    assert sample["x"].shape == ()
+    assert isinstance(sample["x"].item(), str)
+
+
 def test_eight_bits_use_all_of_their_range(make_model: Make) -> None:
     for kind, low, high in (("UINT8", 0, 255), ("INT8", -128, 127)):
         x = draw(one(make_model, [node("Identity", ["x"], ["y"])], kind, (4000,)), 1)[0]["x"]
@@ -100,7 +106,7 @@ def test_indices_stay_within_the_table_through_other_ops(make_model: Make) -> No
     )
     values = np.concatenate([s["x"] for s in draw(model)])
     assert (values.min(), values.max()) == (0, 4)
-    assert not np.concatenate([s["x"] for s in draw(model, integers="zero")]).any()
+    assert not np.concatenate([s["x"] for s in draw(model, integers=0)]).any()
 
 
 def test_two_consumers_narrow_each_other(make_model: Make) -> None:

@@ -223,7 +223,7 @@ def test_sizes_are_found_that_the_source_accepts(
     ]
 
 
-def test_integers_whose_range_is_hidden_fall_back_to_zero(
+def test_integers_whose_range_is_hidden_fall_back_to_one_value(
     make_model: Make, make_proto: Make, make_artifact: Make
 ) -> None:
     arguments = (
@@ -235,7 +235,7 @@ def test_integers_whose_range_is_hidden_fall_back_to_zero(
     model = make_model(*arguments)
     found = check(model, make_artifact(model, make_proto(*arguments)))
     assert found.verdict is Verdict.VERIFIED
-    assert any("integer inputs are zero" in n for n in found.notes)
+    assert any("integer inputs are all 0" in n for n in found.notes)
 
 
 def test_ties_are_told_from_mistakes(make_model: Make, make_proto: Make, make_artifact: Make) -> None:
