@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
-
 from edgekit.lowering.ledger import Value
 from edgekit.lowering.op import Op
+from edgekit.lowering.tflite import activations
 from edgekit.lowering.tflite.builder import TFLiteBuilder
 from edgekit.lowering.tflite.formula import Term
 from edgekit.lowering.tflite.kernels import carried
@@ -34,15 +33,14 @@ def gelu(b: TFLiteBuilder, n: Op) -> Value:
 @lowers("LeakyRelu", since=16)
 def leaky_relu(b: TFLiteBuilder, n: Op) -> Value:
     """LeakyRelu -> LEAKY_RELU."""
-    alpha = n.attr("alpha", 0.01)
-    return _real(b, n, lambda x: Term(b, b.op("LEAKY_RELU", [x.value], {"alpha": alpha})))
+    return _real(b, n, lambda x: activations.leaky_relu(x, n.attr("alpha", 0.01)))
 
 
 @lowers("PRelu", since=16)
 def prelu(b: TFLiteBuilder, n: Op) -> Value:
     """PRelu -> PRELU; integers -> SELECT_V2 between the input and its product with the slope."""
     x, slope = n.operand(0), n.operand(1)
-    if x.dtype.kind == "f":
+    if x.dtype.kind not in "iu":
         return carried(b, [x, slope], ("float32",), lambda v, s: b.op("PRELU", [v, s]))
 
     def integer(v: Value, s: Value) -> Value:
@@ -54,16 +52,15 @@ def prelu(b: TFLiteBuilder, n: Op) -> Value:
 
 @lowers("Elu", since=22)
 def elu(b: TFLiteBuilder, n: Op) -> Value:
-    """Elu -> ELU; with an `alpha` other than 1 RELU plus a scaled ELU of the negative part."""
-    alpha = n.attr("alpha", 1.0)
-    return _real(b, n, lambda x: x.unary("ELU") if alpha == 1 else _scaled_elu(x, alpha))
+    """Elu -> ELU, or a formula of it."""
+    return _real(b, n, lambda x: activations.elu(x, n.attr("alpha", 1.0)))
 
 
 @lowers("Selu", since=22)
 def selu(b: TFLiteBuilder, n: Op) -> Value:
     """Selu -> `gamma * (relu(x) + alpha * elu(min(x, 0)))`."""
     alpha, gamma = n.attr("alpha", 1.6732631921768188), n.attr("gamma", 1.0507010221481323)
-    return _real(b, n, lambda x: _scaled_elu(x, alpha) * gamma)
+    return _real(b, n, lambda x: activations.elu(x, alpha) * gamma)
 
 
 @lowers("Celu", since=12)
@@ -75,23 +72,17 @@ def celu(b: TFLiteBuilder, n: Op) -> Value:
     return _real(b, n, lambda x: x.unary("RELU") + (x / alpha).minimum(0).unary("ELU") * alpha)
 
 
-def _scaled_elu(x: Term, alpha: float) -> Term:
-    return x.unary("RELU") + x.minimum(0).unary("ELU") * alpha
-
-
 @lowers("ThresholdedRelu", since=22)
 def thresholded_relu(b: TFLiteBuilder, n: Op) -> Value:
     """ThresholdedRelu -> SELECT_V2 between the input and zero."""
-    return _real(b, n, lambda x: (x > n.attr("alpha", 1.0)).where(x, 0))
+    return _real(b, n, lambda x: activations.thresholded_relu(x, n.attr("alpha", 1.0)))
 
 
 @lowers("HardSigmoid", since=22)
 def hard_sigmoid(b: TFLiteBuilder, n: Op) -> Value:
     """HardSigmoid -> a scaled RELU6 where the slope is 1/6, else RELU and MINIMUM."""
-    alpha, beta = np.float32(n.attr("alpha", 0.2)), np.float32(n.attr("beta", 0.5))
-    if alpha == np.float32(1 / 6):
-        return _real(b, n, lambda x: (x + float(beta * 6)).unary("RELU6") * float(alpha))
-    return _real(b, n, lambda x: (x * float(alpha) + float(beta)).unary("RELU").minimum(1))
+    alpha, beta = n.attr("alpha", 0.2), n.attr("beta", 0.5)
+    return _real(b, n, lambda x: activations.hard_sigmoid(x, alpha, beta))
 
 
 @lowers("Swish", since=24)
@@ -104,44 +95,19 @@ def swish(b: TFLiteBuilder, n: Op) -> Value:
 @lowers("Softplus", since=22)
 def softplus(b: TFLiteBuilder, n: Op) -> Value:
     """Softplus -> `relu(x) + log1p(exp(-|x|))`, which cannot overflow."""
-    return _real(b, n, lambda x: x.unary("RELU") + _log1p((-x.abs()).exp()))
-
-
-def _log1p(u: Term) -> Term:
-    """Logarithm of 1 + u for u in [0, 1], with full relative precision.
-
-    LiteRT's LOG of a rounded sum has none near 1. With `z = u / (2 + u)`, at most 1/3, the series
-    `2 z (1 + z^2 / 3 + z^4 / 5 + ...)` reaches float32 in eight terms.
-
-    Source: `log(1 + u) = 2 artanh(u / (2 + u))`.
-    """
-    z = u / (u + 2)
-    square = z * z
-    series = square * (1 / 15) + 1 / 13
-    for odd in (11, 9, 7, 5, 3, 1):
-        series = series * square + 1 / odd
-    return z * series * 2
+    return _real(b, n, activations.softplus)
 
 
 @lowers("Mish", since=22)
 def mish(b: TFLiteBuilder, n: Op) -> Value:
-    """Mish -> `x * m / (m + 2)` with `m = e (e + 2)`, `e = exp(x)`.
-
-    That is `tanh(log(1 + e))` written as a fraction; beyond x = 20 it is 1 in float32.
-    """
-
-    def formula(x: Term) -> Term:
-        e = x.minimum(20).exp()
-        m = e * (e + 2)
-        return x * (m / (m + 2))
-
-    return _real(b, n, formula)
+    """Mish -> EXP and a fraction."""
+    return _real(b, n, activations.mish)
 
 
 @lowers("Softsign", since=22)
 def softsign(b: TFLiteBuilder, n: Op) -> Value:
-    """Softsign -> `x / (1 + |x|)`."""
-    return _real(b, n, lambda x: x / (x.abs() + 1))
+    """Softsign -> ABS, ADD, DIV."""
+    return _real(b, n, activations.softsign)
 
 
 _CLIPS = {(0.0, 6.0): "RELU6", (-1.0, 1.0): "RELU_N1_TO_1"}
@@ -154,7 +120,7 @@ def clip(b: TFLiteBuilder, n: Op) -> Value:
     floor, ceiling = _number(low), _number(high)
     builtin = None if floor is None or ceiling is None else _CLIPS.get((floor, ceiling))
     builtin = "RELU" if floor == 0 and high is None else builtin
-    if builtin is not None and x.dtype.kind == "f":
+    if builtin is not None and x.dtype.kind not in "iu":
         return _real(b, n, lambda v: v.unary(builtin))
 
     def limit(v: Value, *bounds: Value) -> Value:
