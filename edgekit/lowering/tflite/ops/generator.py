@@ -28,10 +28,10 @@ def range_(b: TFLiteBuilder, n: Op) -> Value:
     """Range -> RANGE of integers; CUMSUM of the steps of floats, which adds as ONNX does."""
     bounds = [b.reshape(n.operand(i), ()) for i in range(3)]
     if bounds[0].dtype.kind in "iu":
-        formula, kernels = _integer_range, ("int32", "int64")
-    else:
-        formula, kernels = _float_range, ("float32",)
-    return carried(b, bounds, kernels, lambda *v: formula(*(Term(b, x) for x in v)).value)
+        return carried(
+            b, bounds, ("int32", "int64"), lambda *v: _integer_range(*(Term(b, x) for x in v)).value
+        )
+    return carried(b, bounds, ("float32",), lambda *v: _float_range(*(Term(b, x) for x in v)).value)
 
 
 def _integer_range(start: Term, limit: Term, delta: Term) -> Term:
@@ -78,7 +78,8 @@ def eye_like(b: TFLiteBuilder, n: Op) -> Value:
     kind = n.attr("dtype")
     dtype = x.dtype if kind is None else numpy_dtype(ir.DataType(kind))
     if x.static_shape is not None and np.prod(x.static_shape) <= _SMALL:
-        return b.const(np.eye(*x.static_shape, k=k).astype(dtype))
+        rows, columns = x.static_shape
+        return b.const(np.eye(rows, columns, k).astype(dtype))
     return _cast_mask(b, _diagonal(b, x, "EQUAL", b.ints([k])), dtype)
 
 
