@@ -12,7 +12,7 @@ from edgekit.diagnostics import EdgekitError
 from edgekit.ir import Model
 from edgekit.runners import Array
 
-FEW, MANY = 4, 16
+FEW, MANY = 4, 24
 """How many samples a large and a small model are run on."""
 
 _SMALL_MODEL = 2_000_000

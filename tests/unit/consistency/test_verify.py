@@ -46,10 +46,10 @@ def test_the_same_model_is_verified(make_model: Make, make_proto: Make, make_art
     model = make_model(*net())
     found = check(model, make_artifact(model, make_proto(*net())))
     assert (found.verdict, found.evidence, found.holds) == (Verdict.VERIFIED, Evidence.EXECUTED, True)
-    assert (found.inputs, found.seed, found.samples) == ("generated", 0, 16)
+    assert (found.inputs, found.seed, found.samples) == ("generated", 0, 24)
     assert found.oracle == f"onnxruntime {found.oracle.split()[1]}"
     assert [(d.tensor, d.status, d.max_abs) for d in found.deltas] == [("y", Status.AGREE, 0.0)]
-    assert found.deltas[0].elements == sum((1, 2, 3) * 5) * 3 + 3
+    assert found.deltas[0].elements == sum((1, 2, 3) * 8) * 3
     assert codes(found) == []
 
 
