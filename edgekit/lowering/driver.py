@@ -19,7 +19,7 @@ from edgekit.lowering.ledger import Lowered, Shape, Subgraph, TensorMap, Value
 from edgekit.lowering.op import LowerOptions, Op, Unlowerable
 
 Expand = Callable[[ir.Node], ir.Model | None]
-"""Replaces one node by a small graph; its inputs and outputs are the node's, matched by name."""
+"""Replaces one node by a small graph with one input and one output for each of the node's, in order."""
 
 
 def lower(
@@ -175,18 +175,17 @@ class _Driver:
             return ()
         mark, refused = len(scope.builder.ops), len(self.refusals)
         inner = _Scope(scope.builder, fragment.opset_imports, named=False)
-        actuals = {v.name: v for v in node.inputs if v is not None}
-        for formal in fragment.graph.inputs:
-            inner.values[formal] = scope.find(actuals[formal.name])
+        for formal, actual in zip(fragment.graph.inputs, node.inputs, strict=True):
+            inner.values[formal] = None if actual is None else scope.find(actual)
         for part in fragment.graph:
             self.node(part, inner, origin)
-        made = {v.name: inner.find(v) for v in fragment.graph.outputs if self._defined(v, inner)}
-        if len(made) < len(fragment.graph.outputs):
+        pairs = list(zip(node.outputs, fragment.graph.outputs, strict=True))
+        if any(wanted.name and not self._defined(made, inner) for wanted, made in pairs):
             reasons = dict.fromkeys(f"`{r.op_type}`: {r.verdict.reason}" for r in self.refusals[refused:])
             del scope.builder.ops[mark:]
             del self.refusals[refused:]
             return tuple(reasons)
-        results = [made.get(v.name) for v in node.outputs]
+        results = [inner.find(made) if wanted.name else None for wanted, made in pairs]
         _check(node, results)
         for value, result in zip(node.outputs, results, strict=True):
             scope.bind(value, result)
