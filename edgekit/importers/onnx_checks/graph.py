@@ -12,6 +12,7 @@ from edgekit.importers.onnx_checks.findings import Findings, shown
 from edgekit.importers.onnx_checks.schema import check_node
 from edgekit.importers.onnx_checks.sparse import check_sparse
 from edgekit.importers.onnx_checks.tensor import check_tensor
+from edgekit.importers.onnx_checks.text import broken_texts
 from edgekit.importers.onnx_checks.types import Role, check_constant, check_value
 
 MAX_DEPTH = 24
@@ -90,6 +91,7 @@ class GraphCheck:
 
     def function(self, function: Any) -> None:
         """Checks the body of a function."""
+        self._texts(function)
         scope = Scope()
         for name in function.input:
             self._define(scope, name, "input")
@@ -111,6 +113,7 @@ class GraphCheck:
     ) -> None:
         if depth > MAX_DEPTH:
             raise error("EK107", f"graphs are nested deeper than {MAX_DEPTH} levels")
+        self._texts(graph)
         scope = Scope(outer)
         self._declarations(graph, scope, main)
         self._nodes(graph.node, scope, prefix, depth)
@@ -136,7 +139,6 @@ class GraphCheck:
             if name in constants or (not scope.define(name) and name not in inputs):
                 self.findings.add("EK104", f"the initializer {shown(name)} is defined twice")
             constants.add(name)
-            self._text(name)
             self._tensor(tensor)
             if name in declared:
                 self._problem(check_constant(tensor, declared[name]))
@@ -157,8 +159,9 @@ class GraphCheck:
                     self._define(scope, name, "value", label)
         for node, label in zip(nodes, labels, strict=True):
             self._references(node, scope, label)
-            self._op(node, label)
-            self._attributes(node, scope, label, depth)
+            if self._texts(node, label):
+                self._op(node, label)
+                self._attributes(node, scope, label, depth)
             scope.defined.update(node.output)
 
     def _references(self, node: Any, scope: Scope, label: str) -> None:
@@ -172,11 +175,6 @@ class GraphCheck:
                 self.facts.sorted = False
 
     def _op(self, node: Any, label: str) -> None:
-        for text in (node.name, node.op_type, node.domain, node.overload, node.doc_string):
-            self._text(text, label)
-        for entry in node.metadata_props:
-            self._text(entry.key, label)
-            self._text(entry.value, label)
         if not node.op_type:
             self.findings.add("EK104", "a node has no op type", label)
             return
@@ -193,7 +191,6 @@ class GraphCheck:
     def _attributes(self, node: Any, scope: Scope, label: str, depth: int) -> None:
         names = set()
         for attribute in node.attribute:
-            self._text(attribute.name, label)
             if attribute.name in names:
                 self.findings.add("EK104", f"the attribute {shown(attribute.name)} is given twice", label)
             names.add(attribute.name)
@@ -221,23 +218,23 @@ class GraphCheck:
         self._problem(check_tensor(tensor))
 
     def _value(self, info: Any, role: Role) -> None:
-        self._text(info.name)
         self._problem(check_value(info, role))
-        for dim in info.type.tensor_type.shape.dim:
-            if dim.dim_value == -1:
-                self.facts.rewrite = True
-            self._text(dim.dim_param)
+        if any(dim.dim_value == -1 for dim in info.type.tensor_type.shape.dim):
+            self.facts.rewrite = True
 
     def _define(self, scope: Scope, name: str, kind: str, node: str | None = None) -> None:
-        self._text(name, node)
         if not name:
             self.findings.add("EK104", f"an {kind} has no name", node)
         elif not scope.define(name):
             self.findings.add("EK104", f"the {kind} {shown(name)} is defined twice", node)
 
-    def _text(self, text: str | bytes, node: str | None = None) -> None:
-        if not isinstance(text, str):  # protobuf hands out bytes where the UTF-8 is broken
+    def _texts(self, message: Any, node: str | None = None) -> bool:
+        """Says whether all texts of a message are valid."""
+        valid = True
+        for text in broken_texts(message):
             self.findings.add("EK103", f"the text {shown(text)} is not UTF-8", node)
+            valid = False
+        return valid
 
     def _problem(self, problem: tuple[str, str] | None, node: str | None = None) -> None:
         if problem is not None:

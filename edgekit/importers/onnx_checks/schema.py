@@ -34,7 +34,8 @@ def signature(op_type: str, domain: str, opset: int) -> Signature | None:
     from onnx import defs
 
     try:
-        schema = defs.get_schema(op_type, max_inclusive_version=opset, domain=domain)
+        newest = min(max(opset, 1), 2**31 - 1)
+        schema = defs.get_schema(op_type, max_inclusive_version=newest, domain=domain)
     except defs.SchemaError:
         return None
     if schema.deprecated:

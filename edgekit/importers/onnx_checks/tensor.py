@@ -39,6 +39,8 @@ def check_tensor(tensor: Any) -> Problem | None:
         sizes or the reference to external data are not valid.
     """
     name = shown(tensor.name)
+    if any(isinstance(text, bytes) for text in _texts(tensor)):
+        return "EK103", f"the tensor {name} has a text that is not UTF-8"
     dtype = dtype_of(tensor.data_type)
     if dtype is None:
         return "EK104", f"the tensor {name} has the unknown element type {tensor.data_type}"
@@ -69,6 +71,11 @@ def nbytes(dtype: ir.DataType, count: int) -> int:
 def external_entries(tensor: Any) -> dict[str, str]:
     """Returns the keys and values of the reference of a tensor to external data."""
     return {entry.key: entry.value for entry in tensor.external_data}
+
+
+def _texts(tensor: Any) -> list[str | bytes]:
+    entries = [t for e in (*tensor.external_data, *tensor.metadata_props) for t in (e.key, e.value)]
+    return [tensor.name, tensor.doc_string, *entries]
 
 
 def _check_external(tensor: Any, dtype: ir.DataType) -> Problem | None:
