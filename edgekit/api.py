@@ -92,8 +92,11 @@ def convert(
     plugins.load_all()
     step = progress or (lambda stage: None)
     build = backend_for(backend)
-    step("import")
-    model = source if isinstance(source, Model) else load(source, **load_options)
+    if isinstance(source, Model):
+        model = source
+    else:
+        step("import")
+        model = load(source, **load_options)
     step("simplify")
     prepared = prepare(model)
     step("lower")

@@ -87,7 +87,7 @@ def command(
     console.subject = Subject(Path(model).name or model)
     labels = _text(label_file) if label_file else None
     with console.stages() as stage:
-        stage("import")
+        stage("import")  # `convert` names the later ones
         source = api.load(model, allow_pickle=allow_pickle)
         artifact = api.convert(
             source,

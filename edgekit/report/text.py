@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import textwrap
 from collections.abc import Iterator, Sequence
 
@@ -115,7 +116,8 @@ def _table(table: Table, width: int, paint: Paint, everything: bool) -> Iterator
     if widths is None:
         yield from _stacked(table.columns, cells, width, paint)
     else:
-        yield from _grid(table.columns, cells, widths, paint)
+        cut = frozenset() if everything else frozenset({Kind.NAME})
+        yield from _grid(table.columns, cells, widths, paint, cut)
     if len(table.rows) > len(rows):
         yield paint(f"{_GAP}{_ELLIPSIS} {len(table.rows) - len(rows)} more, shown with -v", "faint")
     if not table.rows:
@@ -146,17 +148,27 @@ _FLEXIBLE = frozenset({Kind.TEXT, Kind.NAME, Kind.NAMES})
 
 
 def _grid(
-    columns: Sequence[Column], cells: Sequence[Sequence[str]], widths: Sequence[int], paint: Paint
+    columns: Sequence[Column],
+    cells: Sequence[Sequence[str]],
+    widths: Sequence[int],
+    paint: Paint,
+    cut: frozenset[Kind],
 ) -> Iterator[str]:
+    """One row after the other; what does not fit is cut for kinds in `cut`, else goes on below."""
     if cells:
         titles = (_align(c.title, w, c.kind) for c, w in zip(columns, widths, strict=True))
         yield _GAP + paint(_GAP.join(titles).rstrip(), "faint")
     for row in cells:
-        fields = (
-            _painted(_align(shorten(text, w), w, c.kind), c.kind, paint)
+        parts = [
+            [shorten(text, w)] if c.kind in cut else _fold(text, w)
             for text, c, w in zip(row, columns, widths, strict=True)
-        )
-        yield (_GAP + _GAP.join(fields)).rstrip()
+        ]
+        for line in itertools.zip_longest(*parts, fillvalue=""):
+            fields = (
+                _painted(_align(text, w, c.kind), c.kind, paint)
+                for text, c, w in zip(line, columns, widths, strict=True)
+            )
+            yield (_GAP + _GAP.join(fields)).rstrip()
 
 
 def _stacked(

@@ -24,7 +24,9 @@ SNAPSHOTS = Path(__file__).parent / "snapshots"
 NORMAL = (
     (re.compile(r"edgekit-crash-\d{8}-\d{6}-\w+\.txt"), "edgekit-crash-TIME-ID.txt"),
     (re.compile(r"\b[0-9a-f]{64}\b"), "SHA256"),
-    (re.compile(r"\b(onnxruntime|litert|ai-edge-litert|LiteRT) \d[\w.+]*"), r"\1 VERSION"),
+    (re.compile(r"\b[0-9a-f]{8,}\.\.\.[0-9a-f]{8,}"), "SHA...256"),
+    (re.compile(r"\b(onnxruntime|litert)(\s+)\d+(\.\d+)*"), r"\1\2VERSION"),
+    (re.compile(r"(?m)^(  size|  small\.\w+) +[\d.]+ k?B\b"), r"\1  SIZE"),
 )
 """What differs between machines and releases."""
 

@@ -82,16 +82,11 @@ def _table(verification: Verification) -> Table:
             "relative": d.relative,
             "sqnr_db": d.sqnr_db,
             "cosine": d.cosine,
-            "reason": d.reason,
         }
         for d in verification.deltas
     ]
-    columns: tuple[Column, ...] = _COLUMNS
-    if any(d.reason for d in verification.deltas):
-        columns = (*columns, Column("reason", "reason"))
-    return Table(
-        "verification", "Outputs compared with the source", columns, tuple(rows), _basis(verification)
-    )
+    title = "Outputs compared with the source"
+    return Table("verification", title, _COLUMNS, tuple(rows), _basis(verification))
 
 
 def _basis(verification: Verification) -> str:

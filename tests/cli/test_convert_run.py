@@ -1,0 +1,251 @@
+"""`convert` and `run`, with real conversions and real runtimes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+import edgekit
+import edgekit.api
+import edgekit.runners
+from edgekit.artifact import Delta, Divergence, Evidence, Status, Verification
+from edgekit.artifact import Verdict as Known
+from edgekit.ir import Origin
+from edgekit.report import json as json_format
+from edgekit.runners import runner_for
+
+Run = Callable[..., Any]
+Snapshot = Callable[[Any], None]
+
+
+def image(seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).standard_normal((1, 3, 8, 8), dtype=np.float32)
+
+
+def expected(x: np.ndarray) -> np.ndarray:
+    """What `small.onnx` computes, in plain numpy."""
+    weights = np.linspace(-1, 1, 108, dtype=np.float32).reshape(4, 3, 3, 3)
+    padded = np.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1)))
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(2, 3))
+    return np.maximum(np.einsum("nchwij,mcij->nmhw", windows, weights), 0) * np.float32(0.5)
+
+
+@pytest.mark.parametrize("backend", ["tflite", "onnx"])
+def test_convert_run_inspect_and_report(run: Run, model: Path, tmp_path: Path, backend: str) -> None:
+    """The whole way of a user, on each backend."""
+    outcome = run("convert", model, "--backend", backend, "--html", "page.html")
+    assert outcome.code == 0, outcome.stderr
+    lines = outcome.stdout.rstrip("\n").split("\n")
+    assert lines[-1].startswith(f"ok: `small.{backend}` is verified, 1 of 1 outputs agree")
+    folder = tmp_path / f"small-{backend}"
+    assert {p.name for p in folder.iterdir()} == {f"small.{backend}", "manifest.json", "report.json"}
+    document = json.loads((folder / "report.json").read_text())
+    jsonschema.validate(document, json_format.schema())
+    [check] = document["checks"]
+    assert (check["name"], check["status"], check["evidence"]) == ("y", "pass", "executed")
+    assert "All checks pass" in (tmp_path / "page.html").read_text()
+
+    np.save("x.npy", image())
+    outcome = run("run", folder, "-i", "x=x.npy", "-o", "results/y.npz")
+    assert outcome.code == 0, outcome.stderr
+    with np.load("results/y.npz") as saved:
+        np.testing.assert_allclose(saved["y"], expected(image()), atol=1e-4)
+    assert "[1, 4, 8, 8]" in outcome.stdout
+
+    outcome = run("inspect", folder)
+    assert outcome.code == 0
+    assert "ok by its manifest" in outcome.stdout
+
+    outcome = run("report", folder, "--format", "junit")
+    assert outcome.code == 0
+    assert 'tests="1" failures="0"' in outcome.stdout
+
+
+def test_convert_prints(run: Run, snapshot: Snapshot, model: Path) -> None:
+    snapshot(run("convert", model, "-o", "out"))
+
+
+def test_convert_prints_everything_when_asked(run: Run, model: Path) -> None:
+    outcome = run("convert", model, "-o", "out", "--backend", "onnx", "-v")
+    titles = [line for line in outcome.stdout.split("\n") if line[:1].isupper()]
+    assert titles == [
+        *("Conversion", "Outputs compared with the source", "Ops of the artifact", "Files"),
+        *("Passes", "Source nodes", "Inputs and outputs", "Recipe"),
+    ]
+    assert outcome.stderr.split() == ["import", "simplify", "lower", "verify", "write"]
+
+
+def test_convert_refuses_an_op(run: Run, snapshot: Snapshot, custom_model: Path, tmp_path: Path) -> None:
+    snapshot(run("convert", custom_model, "-o", "out"))
+    assert not (tmp_path / "out").exists()
+
+
+def test_without_verification_nothing_is_claimed(run: Run, model: Path, tmp_path: Path) -> None:
+    outcome = run("convert", model, "-o", "out", "--backend", "onnx", "--no-verify")
+    assert outcome.code == 0
+    assert outcome.stdout.rstrip("\n").split("\n")[-1].startswith("unverified: `small.onnx` is not verified")
+    artifact = edgekit.open(tmp_path / "out")
+    assert artifact.verification is not None
+    assert artifact.verification.verdict is Known.UNVERIFIED
+
+
+class TestMismatch:
+    @pytest.fixture(autouse=True)
+    def wrong(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The conversion is real, its verdict is not."""
+        delta = Delta(
+            *("y", Status.DIFFER, "float32", 256, 9, 0.5, -1.0, 1.0, 1e-4, 10.0, 0.9, 0, (0, 1, 2, 3)),
+            reason="9 of 256 elements lie beyond the limit",
+        )
+        first = Divergence("r", "Relu", Origin(("relu",), "body.act"), delta)
+        bad = Verification(
+            Known.MISMATCH, Evidence.EXECUTED, "onnxruntime 1", "litert 2", (delta,), 4, "generated", 0, first
+        )
+        real = edgekit.api.convert
+
+        def convert(*arguments: Any, **options: Any) -> Any:
+            artifact = real(*arguments, **{**options, "verify": False})
+            return replace(artifact, verification=bad)
+
+        monkeypatch.setattr(edgekit.api, "convert", convert)
+
+    def test_it_is_an_error_that_names_the_first_node(
+        self, run: Run, snapshot: Snapshot, model: Path
+    ) -> None:
+        snapshot(run("convert", model, "-o", "out", "--backend", "onnx"))
+
+    def test_the_artifact_is_kept_aside(self, run: Run, model: Path, tmp_path: Path) -> None:
+        outcome = run("convert", model, "-o", "out", "--backend", "onnx")
+        assert outcome.code == 1
+        assert not (tmp_path / "out").exists()
+        assert edgekit.open(tmp_path / "out.mismatch").verification is not None
+        document = json.loads((tmp_path / "out.mismatch" / "report.json").read_text())
+        assert document["verdict"]["status"] == "failed"
+        assert run("report", "out.mismatch").code == 1
+
+
+def test_a_verdict_that_was_wanted_and_could_not_be_had_exits_with_5(
+    run: Run, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = edgekit.api.convert
+
+    def convert(*arguments: Any, **options: Any) -> Any:
+        return real(*arguments, **{**options, "verify": False})
+
+    monkeypatch.setattr(edgekit.api, "convert", convert)
+    outcome = run("convert", model, "-o", "out", "--backend", "onnx")
+    assert outcome.code == 5
+    assert "error[EK602]" in outcome.stderr
+
+
+def test_a_folder_of_the_user_is_never_replaced(run: Run, model: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("years of work")
+    outcome = run("convert", model, "-o", "mine", "--backend", "onnx", "--no-verify")
+    assert outcome.code == 2
+    assert "EK506" in outcome.stderr
+    assert [p.name for p in (tmp_path / "mine").iterdir()] == ["thesis.txt"]
+
+
+def test_an_artifact_is_replaced_by_its_next_version(run: Run, model: Path, tmp_path: Path) -> None:
+    for _ in range(2):
+        assert run("convert", model, "-o", "out", "--backend", "onnx", "--no-verify").code == 0
+    assert len(list((tmp_path / "out").iterdir())) == 3
+
+
+def test_labels_must_be_text(run: Run, model: Path, tmp_path: Path) -> None:
+    (tmp_path / "labels.bin").write_bytes(b"\xff\xfe\x00")
+    outcome = run("convert", model, "--label-file", "labels.bin")
+    assert (outcome.code, outcome.stderr.split(":")[0]) == (2, "error[EK102]")
+    outcome = run("convert", model, "--label-file", "gone.txt")
+    assert (outcome.code, outcome.stderr.split(":")[0]) == (2, "error[EK101]")
+
+
+class TestRun:
+    """On a bare `.onnx` file, which needs no conversion."""
+
+    @pytest.fixture(autouse=True)
+    def in_this_process(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Starting a process for each case would take most of the time; the tests above do so."""
+        monkeypatch.setattr(edgekit.runners, "runner_for", partial(runner_for, isolate=False))
+
+    def test_outputs_are_printed(self, run: Run, snapshot: Snapshot, model: Path) -> None:
+        np.save("x.npy", np.ones((1, 3, 8, 8), np.float32))
+        snapshot(run("run", model, "-i", "x.npy"))
+
+    @pytest.mark.parametrize("kind", ["npy", "npz", "safetensors"])
+    @pytest.mark.parametrize("prefix", ["x=", ""])
+    def test_every_kind_of_file(self, run: Run, model: Path, kind: str, prefix: str) -> None:
+        path = f"input.{kind}"
+        if kind == "npy":
+            np.save(path, image())
+        elif kind == "npz":
+            np.savez(path, x=image())
+        else:
+            save_file({"x": image()}, path)
+        outcome = run("run", model, "-i", f"{prefix}{path}", "-o", "y.npz")
+        assert outcome.code == 0, outcome.stderr
+        with np.load("y.npz") as saved:
+            np.testing.assert_allclose(saved["y"], expected(image()), atol=1e-4)
+
+    def test_a_missing_input_is_named(self, run: Run, snapshot: Snapshot, model: Path) -> None:
+        snapshot(run("run", model))
+
+    def test_an_input_of_the_wrong_shape_and_dtype(self, run: Run, model: Path) -> None:
+        np.save("x.npy", np.ones((1, 8, 8, 3)))
+        outcome = run("run", model, "-i", "x=x.npy")
+        assert outcome.code == 2
+        assert "error[EK505]: the input `x` has dtype float64 instead of float32 and shape" in outcome.stderr
+
+    @pytest.mark.parametrize(
+        ("arguments", "code", "words"),
+        [
+            (("-i", "x=gone.npy"), "EK101", "`gone.npy` does not exist"),
+            (("-i", "y=one.npy"), "EK505", "no input `y`"),
+            (("-i", "x=one.npy", "-i", "x=one.npy"), "EK505", "given twice"),
+            (("-i", "x=two.npz"), "EK505", "holds no array `x`"),
+            (("-i", "x=image.png"), "EK505", "is of no known kind"),
+            (("-i", "x=broken.npy"), "EK505", "cannot be read"),
+            (("-i", "x=one.npy", "-o", "y.csv"), "EK506", "no suffix of a known kind"),
+        ],
+    )
+    def test_wrong_inputs(
+        self, run: Run, model: Path, tmp_path: Path, arguments: tuple[str, ...], code: str, words: str
+    ) -> None:
+        np.save("one.npy", image())
+        np.savez("two.npz", a=image(), b=image())
+        (tmp_path / "image.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+        (tmp_path / "broken.npy").write_bytes(b"\x93NUMPY\x01\x00 nonsense")
+        outcome = run("run", model, *arguments)
+        assert outcome.code == 2
+        assert outcome.stderr.startswith(f"error[{code}]")
+        assert words in outcome.stderr.replace("\n  ", " ")
+
+    def test_pickled_arrays_are_refused(self, run: Run, model: Path) -> None:
+        np.save("x.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
+        outcome = run("run", model, "-i", "x=x.npy")
+        assert outcome.code == 2
+        assert outcome.stderr.startswith("error[EK505]")
+
+    @pytest.mark.parametrize("name", ["gone.onnx", "gone.tflite", "gone", "folder"])
+    def test_what_is_no_artifact(self, run: Run, tmp_path: Path, name: str) -> None:
+        (tmp_path / "folder").mkdir()
+        outcome = run("run", name)
+        assert outcome.code == 2
+        assert outcome.stderr.startswith(("error[EK101]", "error[EK507]"))
+
+    def test_the_output_folder_cannot_be_made(self, run: Run, model: Path, tmp_path: Path) -> None:
+        (tmp_path / "file").write_text("")
+        np.save("x.npy", image())
+        outcome = run("run", model, "-i", "x=x.npy", "-o", "file/y.npz")
+        assert outcome.code == 2
+        assert outcome.stderr.startswith("error[EK506]")
