@@ -109,7 +109,7 @@ def test_memory_is_limited() -> None:
 
 
 def test_memory_that_is_allowed_can_be_used() -> None:
-    big = np.zeros((64 * 2**20,), np.float32)
+    big = np.zeros((32 * 2**20,), np.float32)
     payload = helper.make_model(
         helper.make_graph(
             [helper.make_node("Neg", ["x"], ["y"])],
@@ -122,7 +122,7 @@ def test_memory_that_is_allowed_can_be_used() -> None:
     ).SerializeToString()
     with IsolatedRunner("onnx") as runner:
         assert runner.run(payload, {"x": big})["y"].nbytes == big.nbytes
-    with IsolatedRunner("onnx", memory=200 * 2**20) as runner, pytest.raises(EdgekitError) as error:
+    with IsolatedRunner("onnx", memory=100 * 2**20) as runner, pytest.raises(EdgekitError) as error:
         runner.run(payload, {"x": big})
     assert first(error).code in ("EK502", "EK503")
 

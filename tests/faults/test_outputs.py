@@ -177,7 +177,7 @@ def test_killed_in_the_middle(tmp_path: Path) -> None:
     """Whenever the writer is killed, the output is absent or one whole artifact, never a mixture."""
     generator = np.random.default_rng(0)
     unfinished = 0
-    for _ in range(6):
+    for _ in range(4):
         writer = subprocess.Popen(
             [sys.executable, "-c", KEPT_BUSY, str(tmp_path / "out")], stdout=subprocess.PIPE
         )
