@@ -1,0 +1,182 @@
+"""RNN, GRU and LSTM: the input's share of all gates at once, then one step after the other."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import numpy as np
+
+from edgekit.lowering.ledger import Value
+from edgekit.lowering.op import Op
+from edgekit.lowering.tflite import activations
+from edgekit.lowering.tflite.builder import TFLiteBuilder
+from edgekit.lowering.tflite.cells import Activation, Cell, State
+from edgekit.lowering.tflite.formula import Term, constant
+from edgekit.lowering.tflite.kernels import carrier
+from edgekit.lowering.tflite.ops.matmul import fully_connected
+from edgekit.lowering.tflite.spatial import insert_axis, split
+from edgekit.lowering.tflite.table import lowers
+
+UNROLLED = 256
+"""Sequences up to this length become straight code."""
+GATES = {"RNN": 1, "GRU": 3, "LSTM": 4}
+DEFAULTS = {"RNN": ("Tanh",), "GRU": ("Sigmoid", "Tanh"), "LSTM": ("Sigmoid", "Tanh", "Tanh")}
+DIRECTIONS = {"forward": (False,), "reverse": (True,), "bidirectional": (False, True)}
+"""Whether each direction walks backwards."""
+
+
+@lowers("RNN", "GRU", "LSTM", since=22)
+def recurrent(b: TFLiteBuilder, n: Op) -> tuple[Value, ...]:
+    """RNN, GRU, LSTM -> FULLY_CONNECTED and elementwise ops, unrolled over the sequence."""
+    x = n.operand(0)
+    batch_first = n.attr("layout", 0) == 1
+    signal = Term(b, b.cast(x, carrier(x.dtype, ("float32",))))
+    signal = signal.transpose((1, 0, 2)) if batch_first else signal
+    directions = DIRECTIONS[n.attr("direction") or "forward"]
+    sequences, finals = [], []
+    for d, backwards in enumerate(directions):
+        sequence, state = _unrolled(n, _cell(b, n, d), _gates(b, n, signal, d), _start(b, n, d), backwards)
+        sequences.append(Term(b, insert_axis(b, sequence.value, 1)))
+        finals.append([Term(b, insert_axis(b, s.value, 0)) for s in state])
+    everything = _joined(b, sequences, 1)  # (length, directions, batch, hidden)
+    last = [_joined(b, parts, 0) for parts in zip(*finals, strict=True)]  # (directions, batch, hidden)
+    if batch_first:
+        everything, last = everything.transpose((2, 0, 1, 3)), [s.transpose((1, 0, 2)) for s in last]
+    return tuple(v.cast(x.dtype).value for v in (everything, *last))
+
+
+def _unrolled(n: Op, cell: Cell, gates: Term, state: State, backwards: bool) -> tuple[Term, State]:
+    """Returns all outputs, (length, batch, hidden), and the state at the end."""
+    b, length = gates.b, gates.shape[0]
+    if length is None or not 0 < length <= UNROLLED:
+        n.refuse(f"a sequence of {length} steps; 1 to {UNROLLED} known ones can be expressed", code="EK305")
+    inputs = _unpacked(gates)
+    lengths = None if n.input(4) is None else Term(b, n.operand(4)).reshape((n.operand(4).shape[0], 1))
+    outputs: list[Term] = []
+    for t in reversed(range(length)) if backwards else range(length):
+        after = cell.step(inputs[t], state)
+        if lengths is None:
+            state, output = after, after[0]
+        else:
+            within = lengths > t
+            state = tuple(within.where(new, old) for new, old in zip(after, state, strict=True))
+            output = within.where(after[0], 0)
+        outputs.append(output)
+    return _packed(outputs[::-1] if backwards else outputs), state
+
+
+def _gates(b: TFLiteBuilder, n: Op, x: Term, d: int) -> Term:
+    """Returns `W x + Wb` of all steps: (length, batch, gates * hidden)."""
+    w = _of_direction(b, n, 1, d)
+    bias = _bias(b, n, d)[0]
+    return Term(b, fully_connected(b, x.value, w.value, bias.value))
+
+
+def _bias(b: TFLiteBuilder, n: Op, d: int) -> tuple[Term, Term]:
+    """Returns Wb and Rb."""
+    if n.input(3) is None:
+        zeros = constant(b, np.zeros(GATES[n.type] * n.attr("hidden_size")))
+        return zeros, zeros
+    w, r = split(b, _of_direction(b, n, 3, d).value, 2, 0)
+    return Term(b, w), Term(b, r)
+
+
+def _cell(b: TFLiteBuilder, n: Op, d: int) -> Cell:
+    peepholes: tuple[Term, ...] = ()
+    if n.type == "LSTM" and n.input(7) is not None:
+        peepholes = tuple(Term(b, p) for p in split(b, _of_direction(b, n, 7, d).value, 3, 0))
+    return Cell(
+        weights=_of_direction(b, n, 2, d),
+        bias=_bias(b, n, d)[1],
+        gates=GATES[n.type],
+        activations=_activations(n, d),
+        clip=n.attr("clip"),
+        peepholes=peepholes,
+        coupled=n.attr("input_forget", 0) != 0,
+        reset_after=n.attr("linear_before_reset", 0) != 0,
+    )
+
+
+def _start(b: TFLiteBuilder, n: Op, d: int) -> State:
+    """The state before the first step; zeros that broadcast where it is left out."""
+    axis = 1 if n.attr("layout", 0) == 1 else 0
+    zeros = constant(b, np.zeros((1, n.attr("hidden_size"))))
+    indices = (5, 6) if n.type == "LSTM" else (5,)
+    return tuple(zeros if n.input(i) is None else _of_direction(b, n, i, d, axis) for i in indices)
+
+
+def _of_direction(b: TFLiteBuilder, n: Op, index: int, d: int, axis: int = 0) -> Term:
+    """Takes one direction of an operand and casts it to float32."""
+    value = b.cast(n.operand(index), np.float32)
+    part = split(b, value, value.shape[axis] or 1, axis)[d]
+    return Term(b, part).reshape((*part.shape[:axis], *part.shape[axis + 1 :]))
+
+
+def _activations(n: Op, d: int) -> tuple[Activation, ...]:
+    """Reads the functions of one direction; `activation_alpha` lists values for those that take one."""
+    names = n.attr("activations") or ()
+    count = len(DEFAULTS[n.type])
+    alphas, betas = iter(n.attr("activation_alpha") or ()), iter(n.attr("activation_beta") or ())
+    made = [_activation(n, name, alphas, betas) for name in names or DEFAULTS[n.type]]
+    return tuple(made[d * count : (d + 1) * count] if names else made)
+
+
+def _activation(n: Op, name: str, alphas: Iterator[float], betas: Iterator[float]) -> Activation:
+    """Makes an activation; defaults are those of the ONNX op of its name."""
+    kind = name.lower()
+    if kind in _PLAIN:
+        return _PLAIN[kind]
+    alpha = next(alphas, _ALPHA.get(kind))
+    if kind in _OF_ALPHA and alpha is not None:
+        return functools.partial(_OF_ALPHA[kind], alpha=alpha)
+    beta = next(betas, _BETA.get(kind))
+    if kind in _OF_BOTH and alpha is not None and beta is not None:
+        return functools.partial(_OF_BOTH[kind], alpha=alpha, beta=beta)
+    return n.refuse(f"the activation `{name}`, or it without its alpha and beta")
+
+
+_PLAIN: Mapping[str, Activation] = {
+    "relu": lambda x: x.unary("RELU"),
+    "tanh": lambda x: x.unary("TANH"),
+    "sigmoid": lambda x: x.unary("LOGISTIC"),
+    "softsign": activations.softsign,
+    "softplus": activations.softplus,
+}
+_OF_ALPHA: Mapping[str, Callable[..., Term]] = {
+    "leakyrelu": activations.leaky_relu,
+    "thresholdedrelu": activations.thresholded_relu,
+    "elu": activations.elu,
+}
+_OF_BOTH: Mapping[str, Callable[..., Term]] = {
+    "hardsigmoid": activations.hard_sigmoid,
+    "scaledtanh": lambda x, alpha, beta: (x * beta).unary("TANH") * alpha,
+    "affine": lambda x, alpha, beta: x * alpha + beta,
+}
+_ALPHA = {"leakyrelu": 0.01, "thresholdedrelu": 1.0, "elu": 1.0, "hardsigmoid": 0.2}
+_BETA = {"hardsigmoid": 0.5}
+
+
+def _joined(b: TFLiteBuilder, parts: Sequence[Term], axis: int) -> Term:
+    return Term(b, b.concat([p.value for p in parts], axis))
+
+
+def _unpacked(x: Term) -> list[Term]:
+    """Splits the first axis into single elements without it."""
+    b, count, shape = x.b, x.shape[0], x.shape[1:]
+    if count == 1:
+        return [x.reshape(shape)]
+    attrs = {"num": count, "axis": 0}
+    parts = b.multi("UNPACK", [x.value], [(x.value.dtype, shape)] * (count or 0), attrs)
+    return [Term(b, part) for part in parts]
+
+
+def _packed(parts: Sequence[Term]) -> Term:
+    """Joins elements along a new first axis."""
+    first, b = parts[0], parts[0].b
+    shape = (len(parts), *first.shape)
+    if len(parts) == 1:
+        return first.reshape(shape)
+    attrs = {"values_count": len(parts), "axis": 0}
+    values = [p.value for p in parts]
+    return Term(b, b.op("PACK", values, attrs, dtype=first.value.dtype, shape=shape))
