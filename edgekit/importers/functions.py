@@ -40,8 +40,10 @@ def inline(model: ir.Model, file: str | None) -> None:
 
 def _prepare_calls(model: ir.Model, file: str | None) -> None:
     bodies = [f.graph for f in model.functions.values()]
-    for node in (n for graph in (model.graph, *bodies) for n in graph.all_nodes()):
-        function = model.functions.get(node.op_identifier())
+    parameters = {name: _parameters(function) for name, function in model.functions.items()}
+    for node in [n for graph in (model.graph, *bodies) for n in graph.all_nodes()]:
+        called = node.op_identifier()
+        function = model.functions.get(called)
         if function is None:
             continue
         where = Where(file=file, nodes=origin_of(node).nodes)
@@ -52,6 +54,16 @@ def _prepare_calls(model: ir.Model, file: str | None) -> None:
         node.resize_outputs(len(function.outputs))  # a call may leave the last ones out, the inliner not
         if any(a.type in (ir.AttributeType.GRAPH, ir.AttributeType.GRAPHS) for a in node.attributes.values()):
             raise error("EK115", f"a call of the function {name} passes a graph as parameter", where=where)
+        for attribute in (*function.attributes.values(), *node.attributes.values()):
+            if parameters[called].get(attribute.name, attribute.type) != attribute.type and attribute.value:
+                message = f"the parameter {shown(attribute.name)} of the function {name} has the wrong type"
+                raise error("EK104", message, where=where)
+
+
+def _parameters(function: ir.Function) -> dict[str, ir.AttributeType]:
+    """Returns the type of every parameter that the body of a function refers to."""
+    references = (a for node in function.all_nodes() for a in node.attributes.values() if a.is_ref())
+    return {a.ref_attr_name or "": a.type for a in references}
 
 
 def _check_size(model: ir.Model, file: str | None) -> None:

@@ -208,3 +208,10 @@ def test_function_defined_twice() -> None:
     proto = parse(f"net (float[4] x) => (float[4] y) {{ y = local.f(x) }}\n{F} f (v) => (r) {{ r = Neg(v) }}")
     proto.functions.append(proto.functions[0])
     assert refused(proto).code == "EK104"
+
+
+def test_parameter_of_the_wrong_type() -> None:
+    proto = parse(f"""
+        net (float[4] x) => (float[4] y) {{ y = local.f <slope = "steep"> (x) }}
+        {F} f <slope> (v) => (r) {{ r = LeakyRelu <alpha : float = @slope> (v) }}""")
+    assert "the parameter `slope` of the function `f` has the wrong type" in refused(proto).message
