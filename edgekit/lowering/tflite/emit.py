@@ -14,6 +14,7 @@ from edgekit.diagnostics import error, missing_package
 from edgekit.ir import Origin
 from edgekit.lowering.ledger import Emitted, Shape, Subgraph, Value
 from edgekit.lowering.tflite.dialect import DIALECT
+from edgekit.lowering.tflite.storage import stored, stored_data
 
 FILE_IDENTIFIER = b"TFL3"
 MAX_BYTES = 2**31 - 1
@@ -53,7 +54,7 @@ def emit(
     Raises:
         EdgekitError: EK307 if the file would exceed 2 GiB; EK501 without LiteRT.
     """
-    return _Writer(_schema()).write(main, signature, dict(metadata or {}))
+    return _Writer(tflite_schema()).write(main, signature, dict(metadata or {}))
 
 
 def origins_metadata(main: Subgraph) -> bytes:
@@ -66,11 +67,16 @@ def _origin(origin: Origin) -> dict[str, Any]:
     return {"nodes": list(origin.nodes), **{k: v for k, v in place.items() if v is not None}}
 
 
-def _schema() -> Any:
+def tflite_schema() -> Any:
+    """Returns LiteRT's generated schema classes.
+
+    Raises:
+        EdgekitError: EK501 if LiteRT is not installed.
+    """
     try:
         from ai_edge_litert import schema_py_generated
     except ImportError:
-        raise missing_package("ai-edge-litert", "all", "writing TFLite") from None
+        raise missing_package("ai-edge-litert", "all", "reading and writing TFLite") from None
     return schema_py_generated
 
 
@@ -136,12 +142,12 @@ class _Writer:
     def tensor(self, value: Value, name: str) -> Any:
         table = self.s.TensorT()
         table.name = name.encode()
-        table.type = self.tensor_type(value.dtype)
+        table.type = self.tensor_type(value.dtype, packed=value.quant is not None)
         table.shape = np.asarray([1 if d is None else d for d in value.shape], np.int32)
         table.hasRank = True
         if None in value.shape:
             table.shapeSignature = _signature(value.shape)
-        table.buffer = 0 if value.data is None else self.buffer(value.data)
+        table.buffer = 0 if value.data is None else self.buffer(_wire_data(value))
         table.quantization = self.quantization(value)
         return table
 
@@ -201,8 +207,9 @@ class _Writer:
     def code(self, op: str, version: int) -> int:
         return self.codes.setdefault((op, version), len(self.codes))
 
-    def tensor_type(self, dtype: np.dtype[Any]) -> int:
-        name = "STRING" if dtype.kind == "O" else dtype.name.upper()
+    def tensor_type(self, dtype: np.dtype[Any], *, packed: bool = False) -> int:
+        wire = dtype if packed else stored(dtype)
+        name = "STRING" if wire.kind == "O" else wire.name.upper()
         kind = getattr(self.s.TensorType, name, None)
         if kind is None:
             raise error("EK303", f"TFLite has no tensors of dtype {dtype.name}")
@@ -304,6 +311,11 @@ def _unique(name: str | None, tensors: _Tensors) -> str:
 
 def _signature(shape: Shape) -> NDArray[np.int32]:
     return np.asarray([-1 if d is None else d for d in shape], np.int32)
+
+
+def _wire_data(value: Value) -> NDArray[Any]:
+    assert value.data is not None
+    return value.data if value.quant is not None else stored_data(value.data)
 
 
 def _packed(array: NDArray[Any]) -> NDArray[Any]:

@@ -15,8 +15,10 @@ from edgekit.lowering.ledger import Value
 from edgekit.lowering.tflite.layout.lemma import Rewrite
 from edgekit.lowering.tflite.layout.mincut import INFINITE, MinCut
 from edgekit.lowering.tflite.layout.network import Network, Node, Root, Use, touched
-from edgekit.lowering.tflite.layout.perm import Perm, compose
+from edgekit.lowering.tflite.layout.perm import Perm, compose, identity
 
+BYTE = 1024
+"""Cost of moving a byte, in units of the cost of a reshape that moves none."""
 ROUNDS = 4
 """Expansion rounds over all classes where more than two meet."""
 
@@ -70,7 +72,7 @@ class _Classes:
         self.classes, self.links = _Union(), _Union()
         self.open = [node for node in network.nodes if len(node.forms) > 1]
         for node in self.open:
-            places = [_orders(network, node, form) for form in node.forms]
+            places = [set(touched(network, node, form)) for form in node.forms]
             # What all forms of an op have in common does not bind its choice to its neighbours'.
             common = set.intersection(*places)
             for k, place in enumerate(places):
@@ -150,33 +152,33 @@ def _roots_of(network: Network, nodes: Iterable[Node]) -> list[Value]:
     return list(found)
 
 
-def _orders(network: Network, node: Node, form: Rewrite) -> set[tuple[Value, Perm]]:
-    return {(v, network.roots[v].order(p)) for v, p in touched(network, node, form)}
+def stored_perm(root: Root, state: dict[Node, int]) -> Perm:
+    """Returns the permutation under which a root is stored."""
+    return root.stored if root.producer is None else _form(root.producer, state).outputs[root.index]
 
 
-def stored_order(root: Root, state: dict[Node, int]) -> Perm:
-    """Returns the order of axes in which a root is stored."""
-    perm = root.stored if root.producer is None else _form(root.producer, state).outputs[root.index]
-    return root.order(perm)
-
-
-def wanted_orders(network: Network, root: Root, state: dict[Node, int]) -> list[Perm]:
-    """Returns the orders of axes in which a root is wanted, each once."""
-    wanted: dict[Perm, None] = {}
+def wanted_perms(network: Network, root: Root, state: dict[Node, int]) -> set[Perm]:
+    """Returns the permutations under which a root is wanted."""
+    wanted: set[Perm] = set()
     for use in root.uses:
         perm = network.outputs[use.index] if use.node is None else _form(use.node, state).inputs[use.index]
         if perm is not None:
-            wanted[root.order(compose(use.view, perm))] = None
-    return list(wanted)
+            wanted.add(compose(use.view, perm))
+    return wanted
 
 
 def cost(network: Network, state: dict[Node, int], values: Iterable[Value]) -> int:
-    """Returns the bytes that are transposed at the given roots."""
+    """Returns what the given roots cost: the bytes that are transposed, then the reshapes.
+
+    A root is transposed once for each order of axes in which it is wanted but not stored, and reshaped
+    once for each permutation that differs only in where the axes of size 1 lie.
+    """
     total = 0
     for value in values:
         root = network.roots[value]
-        stored = stored_order(root, state)
-        total += root.bytes * sum(p != stored for p in wanted_orders(network, root, state))
+        stored, wanted = stored_perm(root, state), wanted_perms(network, root, state)
+        orders = {root.order(p) for p in wanted} - {root.order(stored)}
+        total += BYTE * root.bytes * len(orders) + len(wanted - {stored})
     return total
 
 
@@ -197,35 +199,44 @@ class _Move:
         return [node for node, x in self.variable.items() if values[x]]
 
     def charge(self, network: Network, root: Root) -> bool:
-        """Adds the cost of a root: one transpose for each wanted permutation that is not stored.
+        """Adds what a root costs, as in `cost`.
 
         Returns:
-            Whether the cost could be expressed exactly (it is submodular).
+            Whether it could be expressed exactly (it is submodular).
         """
-        options = {
-            root.order(p) for use in root.uses for p in self._wanted(network, use.node, use.index, use.view)
-        }
-        exact = [self._charge_order(network, root, order) for order in options]
+        wanted = {p for use in root.uses for p in self._wanted(network, use)}
+        orders = {root.order(p) for p in wanted}
+        exact = [self._charge(network, root, order, root.order, BYTE * root.bytes) for order in orders]
+        exact += [self._charge(network, root, perm, lambda p: p, 1) for perm in wanted]
         return all(exact)
 
-    def _wanted(self, network: Network, node: Node | None, index: int, view: Perm) -> list[Perm]:
-        if node is None:
-            return [compose(view, network.outputs[index])]
-        forms = [self.state[node], self.free[node]] if node in self.free else [self.state[node]]
-        perms = [node.forms[k].inputs[index] for k in forms]
-        return [compose(view, p) for p in perms if p is not None]
+    def _wanted(self, network: Network, use: Use) -> list[Perm]:
+        if use.node is None:
+            return [compose(use.view, network.outputs[use.index])]
+        forms = {self.state[use.node], self.free.get(use.node, self.state[use.node])}
+        perms = [use.node.forms[k].inputs[use.index] for k in forms]
+        return [compose(use.view, p) for p in perms if p is not None]
 
-    def _charge_order(self, network: Network, root: Root, order: Perm) -> bool:
-        """Charges the bytes when some use wants `order` while it is not stored so."""
+    def _charge(
+        self, network: Network, root: Root, wanted: Perm, key: Callable[[Perm], Perm], cost: int
+    ) -> bool:
+        """Charges `cost` when some use wants what is not stored, permutations compared by `key`."""
         lacks = self._when(
-            root.producer,
-            lambda form: root.order(form.outputs[root.index]) != order,
-            root.order(root.stored) != order,
+            root.producer, lambda form: key(form.outputs[root.index]) != wanted, key(root.stored) != wanted
         )
-        uses = [self._use_wants(network, root, use, order) for use in root.uses]
+
+        def asks(use: Use) -> tuple[int | None, int]:
+            def wants(form: Rewrite) -> bool:
+                given = form.inputs[use.index]
+                return given is not None and key(compose(use.view, given)) == wanted
+
+            public = network.outputs[use.index] if use.node is None else identity(len(use.view))
+            return self._when(use.node, wants, key(compose(use.view, public)) == wanted)
+
+        uses = [asks(use) for use in root.uses]
         ones = {x for x, value in uses if value == 1 and x is not None}
         zeros = {x for x, value in uses if value == 0 and x is not None}
-        return self._charge_term(lacks, any(u == _ALWAYS for u in uses), ones, zeros, root.bytes)
+        return self._charge_term(lacks, any(u == _ALWAYS for u in uses), ones, zeros, cost)
 
     def _charge_term(
         self, lacks: tuple[int | None, int], always: bool, ones: set[int], zeros: set[int], cost: int
@@ -258,15 +269,6 @@ class _Move:
             else:
                 self.cut.cost_if_zero_one(some, x, cost)
         return True
-
-    def _use_wants(self, network: Network, root: Root, use: Use, order: Perm) -> tuple[int | None, int]:
-        def wants(form: Rewrite) -> bool:
-            given = form.inputs[use.index]
-            return given is not None and root.order(compose(use.view, given)) == order
-
-        wanted = network.outputs[use.index] if use.node is None else ()
-        public = use.node is None and root.order(compose(use.view, wanted)) == order
-        return self._when(use.node, wants, public)
 
     def _when(
         self, node: Node | None, holds: Callable[[Rewrite], bool], fixed: bool
