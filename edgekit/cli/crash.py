@@ -60,7 +60,7 @@ def crash_error(failure: BaseException, arguments: Sequence[str]) -> EdgekitErro
 def _write(text: str) -> Path:
     name = f"edgekit-crash-{time.strftime('%Y%m%d-%H%M%S')}-"
     handle, path = tempfile.mkstemp(prefix=name, suffix=".txt")
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
+    with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
         file.write(text)
     return Path(path)
 

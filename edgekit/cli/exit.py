@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -28,6 +29,9 @@ def guarded(run: Callable[[], Any], arguments: Sequence[str], consoles: Sequence
     Returns:
         One of `ExitCode`, or `INTERRUPTED`, or `BROKEN_PIPE`.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a console may lack a letter
     try:
         code = _guarded(run, arguments, consoles)
         sys.stdout.flush()
@@ -71,17 +75,26 @@ def _failed(failure: Any, arguments: Sequence[str], consoles: Sequence[Any]) -> 
     """Shows what ended a command, as the command itself would."""
     from edgekit.cli.console import Console, failure_report, wanted
     from edgekit.cli.main import COMMANDS
-    from edgekit.diagnostics import EdgekitError
 
     command = next((a for a in arguments if a in COMMANDS), "")
     console = consoles[-1] if consoles else wanted(arguments)
     try:
         console.finish(failure_report(command, failure, console.subject))
-    except EdgekitError as second:
-        # The report itself could not be written where it was wanted; both are shown on the terminal.
-        both = EdgekitError(*failure.diagnostics, *second.diagnostics)
-        Console(color=console.color).finish(failure_report(command, both, console.subject))
+    except Exception as second:
+        if isinstance(second, OSError) and second.errno == errno.EPIPE:
+            raise
+        # The report could not be shown where or how it was wanted; both errors go to the terminal.
+        failure = _both(failure, second, arguments)
+        Console(color=console.color).finish(failure_report(command, failure, console.subject))
     return int(failure.exit_code)
+
+
+def _both(first: Any, second: Exception, arguments: Sequence[str]) -> Any:
+    from edgekit.cli.crash import crash_error
+    from edgekit.diagnostics import EdgekitError
+
+    known = second if isinstance(second, EdgekitError) else crash_error(second, arguments)
+    return EdgekitError(*first.diagnostics, *known.diagnostics)
 
 
 def _crashed(failure: Exception, arguments: Sequence[str], consoles: Sequence[Any]) -> int:

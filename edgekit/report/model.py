@@ -224,7 +224,7 @@ class Report:
     def to_dict(self) -> dict[str, Any]:
         """Returns the JSON form; numbers that JSON cannot hold become `nan`, `inf` or `-inf`."""
         subject, verdict = self.subject, self.verdict
-        return {
+        document = {
             "schema": self.schema,
             "command": self.command,
             "subject": {
@@ -235,15 +235,17 @@ class Report:
                 "size": subject.size,
             },
             "verdict": {
-                "status": str(verdict.status),
+                "status": verdict.status,
                 "text": verdict.text,
                 "exit_code": int(verdict.exit_code),
             },
             "results": [_section_dict(s) for s in self.results],
             "checks": [_check_dict(c) for c in self.checks],
-            "diagnostics": [plain(d.to_dict()) for d in self.diagnostics],
-            "environment": dict(self.environment),
+            "diagnostics": [d.to_dict() for d in self.diagnostics],
+            "environment": self.environment,
         }
+        plain_document: dict[str, Any] = plain(document)
+        return plain_document
 
 
 def _section_dict(section: Section) -> dict[str, Any]:
@@ -251,39 +253,39 @@ def _section_dict(section: Section) -> dict[str, Any]:
     if isinstance(section, Prose):
         return {**head, "type": "prose", "text": section.text}
     if isinstance(section, Facts):
-        facts = [
-            {"key": f.key, "title": f.title, "value": plain(f.value), "kind": str(f.kind)}
-            for f in section.facts
-        ]
+        facts = [{"key": f.key, "title": f.title, "value": f.value, "kind": f.kind} for f in section.facts]
         return {**head, "type": "facts", "facts": facts}
-    columns = [{"key": c.key, "title": c.title, "kind": str(c.kind)} for c in section.columns]
-    rows = [{c.key: plain(row.get(c.key)) for c in section.columns} for row in section.rows]
+    columns = [{"key": c.key, "title": c.title, "kind": c.kind} for c in section.columns]
+    rows = [{c.key: row.get(c.key) for c in section.columns} for row in section.rows]
     return {**head, "type": "table", "columns": columns, "rows": rows, "note": section.note}
 
 
 def _check_dict(check: Check) -> dict[str, Any]:
     return {
         "name": check.name,
-        "status": str(check.status),
+        "status": check.status,
         "message": check.message,
         "evidence": check.evidence,
-        "measures": plain(check.measures),
+        "measures": check.measures,
     }
 
 
 def plain(value: Any) -> Any:
     """Returns a value with JSON types only.
 
-    Numpy scalars become numbers, and a number that JSON cannot hold becomes its name.
+    Numpy scalars become numbers, a number that JSON cannot hold becomes its name, and what is not valid
+    Unicode (a file name need not be) becomes an escape.
     """
     if isinstance(value, Mapping):
-        return {str(k): plain(v) for k, v in value.items()}
+        return {plain(str(k)): plain(v) for k, v in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
         return [plain(v) for v in value]
-    if isinstance(value, (str, bool, int)) or value is None:
-        return str(value) if isinstance(value, enum.StrEnum) else value
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode("utf-8")
+    if isinstance(value, (bool, int)) or value is None:
+        return value
     if hasattr(value, "item"):  # a numpy scalar; numpy itself is not imported for this
         return plain(value.item())
     if isinstance(value, float):
         return value if math.isfinite(value) else str(value)
-    return str(value)
+    return plain(str(value))

@@ -12,7 +12,7 @@ from edgekit.report.paint import STATUS_ROLES, Paint, plain_paint
 from edgekit.report.values import RIGHT, clean, show
 from edgekit.report.wrap import wrap
 
-MAX_ROWS = 24
+MAX_ROWS = 60
 """Longer tables are cut here, unless everything was asked for."""
 
 _GAP = "  "

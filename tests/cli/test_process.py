@@ -50,6 +50,19 @@ def test_a_reader_that_goes_away_is_no_crash() -> None:
     assert process.wait(timeout=30) == 141
 
 
+@pytest.mark.parametrize("format", ["text", "json", "md", "junit", "github", "sarif"])
+def test_names_that_are_not_unicode_are_shown_escaped(tmp_path: Path, format: str) -> None:
+    name = os.fsencode(tmp_path) + b"/m\xff\xc3\xa9.onnx"
+    environment = {**os.environ, "PYTHONIOENCODING": "cp1252"}
+    command = [*COMMAND, "inspect", name, "--format", format, "--html", tmp_path / "page.html"]
+    done = subprocess.run(command, capture_output=True, env=environment, check=False)
+    assert done.returncode == 2
+    shown = (done.stdout + done.stderr).decode("cp1252")
+    assert "EK101" in shown
+    assert "EK901" not in shown
+    assert (tmp_path / "page.html").read_text(encoding="utf-8")
+
+
 def on_terminal(*arguments: str, **variables: str) -> str:
     """Runs a command on a pseudo-terminal and returns all that it writes there."""
     import pty
