@@ -162,6 +162,8 @@ def to_artifact(array: Array, spec: TensorSpec, binding: Binding) -> Array:
     permuted = array if binding.perm is None else array.transpose(binding.perm)
     if permuted.dtype == binding.dtype:
         return np.asarray(permuted, order="C")
+    if _holds_bits(binding.dtype, permuted.dtype):
+        return np.asarray(permuted, order="C").view(binding.dtype)
     with np.errstate(over="ignore", invalid="ignore"):
         cast = permuted.astype(binding.dtype)
     if not _survives(permuted, cast):
@@ -192,7 +194,16 @@ def to_source(array: Array, binding: Binding) -> Array:
 
 def _as(array: Array, dtype: np.dtype[Any]) -> Array:
     """Gives an output the source's dtype; text, and what the source does not type, stays as it is."""
-    return array if dtype.kind == "O" else array.astype(dtype, copy=False)
+    if dtype.kind == "O":
+        return array
+    if _holds_bits(array.dtype, dtype):
+        return np.ascontiguousarray(array).view(dtype)
+    return array.astype(dtype, copy=False)
+
+
+def _holds_bits(stored: np.dtype[Any], dtype: np.dtype[Any]) -> bool:
+    """Tells whether an artifact keeps a narrow float, which its runtime does not know, as its bits."""
+    return stored == np.uint8 and dtype.name.startswith(("float4", "float6", "float8"))
 
 
 def _survives(before: Array, after: Array) -> bool:

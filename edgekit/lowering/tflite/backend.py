@@ -9,6 +9,7 @@ from edgekit.lowering.backends import Recipe, file_stem, source_of, versions
 from edgekit.lowering.ledger import Lowered, TensorMap, Value
 from edgekit.lowering.op import LowerOptions
 from edgekit.lowering.tflite import lower_tflite, write_tflite
+from edgekit.lowering.tflite.storage import stored
 from edgekit.passes.decompose import expand
 from edgekit.passes.pipeline import Prepared
 
@@ -55,7 +56,7 @@ def build(source: Model, prepared: Prepared, recipe: Recipe) -> Artifact:
 
 
 def _binding(tensor: TensorMap, names: dict[Value, str]) -> Binding:
-    return Binding(names[tensor.value], tensor.value.dtype, tensor.perm)
+    return Binding(names[tensor.value], stored(tensor.value.dtype), tensor.perm)
 
 
 def _origins(lowered: Lowered, names: dict[Value, str]) -> dict[str, Origin]:

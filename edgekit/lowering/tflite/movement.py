@@ -6,15 +6,15 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgekit.lowering.ledger import Value
 from edgekit.lowering.op import Unlowerable
 from edgekit.lowering.tflite.builder import TFLiteBuilder
+from edgekit.lowering.tflite.storage import INTEGERS, stored_data
 
 _BITS = {1: ("int8", "uint8"), 2: ("int16", "uint16"), 4: ("int32", "uint32"), 8: ("int64", "uint64")}
 _FLIP = ("float32", "float16", "bfloat16", "int8", "uint8", "int16", "int32", "int64", "bool")
-_PACKED = ("int2", "uint2", "int4", "uint4", "float4_e2m1fn")
-"""Dtypes of which TFLite stores several in a byte; numpy gives each a byte."""
 
 
 def bit_carrier(dtype: np.dtype[Any], kernels: Collection[str]) -> np.dtype[Any]:
@@ -29,7 +29,7 @@ def bit_carrier(dtype: np.dtype[Any], kernels: Collection[str]) -> np.dtype[Any]
     """
     if dtype.name in kernels:
         return dtype
-    if dtype.kind != "O" and dtype.name not in _PACKED:
+    if dtype.kind != "O":
         for name in _BITS[dtype.itemsize]:
             if name in kernels:
                 return np.dtype(name)
@@ -42,8 +42,13 @@ def bitcast(b: TFLiteBuilder, x: Value, dtype: Any) -> Value:
     if x.dtype == wanted:
         return x
     if x.data is not None:
-        return b.const(np.ascontiguousarray(x.data).view(wanted).reshape(x.data.shape))
+        return b.const(_view(x.data, wanted))
     return b.op("BITCAST", [x], dtype=wanted, shape=x.shape)
+
+
+def _view(data: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
+    bits = np.ascontiguousarray(stored_data(data)).reshape(data.shape)
+    return bits.astype(dtype) if dtype.name in INTEGERS else bits.view(dtype)
 
 
 def moved(

@@ -11,9 +11,13 @@ from edgekit.ir import numpy_dtype
 from edgekit.lowering.ledger import Value
 from edgekit.lowering.op import Op
 from edgekit.lowering.tflite.builder import TFLiteBuilder
+from edgekit.lowering.tflite.kernels import FLOAT_TYPES
 from edgekit.lowering.tflite.movement import bitcast
+from edgekit.lowering.tflite.narrow import decode, encode, to_narrow_integer
+from edgekit.lowering.tflite.storage import FLOATS, INTEGERS, stored
 from edgekit.lowering.tflite.table import lowers
 
+_HELD_BY_FLOAT32 = ("float32", "float16", "bfloat16", "int8", "uint8", "int16", "uint16", "bool")
 _KERNELS = ("float32", "float64", "float16", "bfloat16", "int8", "uint8", "int16", "uint16", "int32",
             "uint32", "int64", "bool")  # fmt: skip
 
@@ -39,10 +43,26 @@ def _converted(b: TFLiteBuilder, n: Op, x: Value, to: np.dtype[Any]) -> Value:
         return _from_uint64(b, n, x, to)
     if to == np.uint64:
         return _to_uint64(b, n, x)
-    for dtype in (x.dtype, to):
-        if dtype.name not in _KERNELS:
-            n.refuse(f"there is no conversion from {x.dtype.name} to {to.name}", code="EK303")
-    if x.dtype.kind == "f" and to.kind in "iu" and to.itemsize < 4:
+    return _encoded(b, n, _decoded(b, x), to)
+
+
+def _decoded(b: TFLiteBuilder, x: Value) -> Value:
+    """Brings dtypes that only storage knows to one that CAST reads."""
+    if x.dtype.name in FLOATS:
+        return decode(b, x)
+    return bitcast(b, x, stored(x.dtype))
+
+
+def _encoded(b: TFLiteBuilder, n: Op, x: Value, to: np.dtype[Any]) -> Value:
+    is_float = x.dtype.name in FLOAT_TYPES
+    if to.name in FLOATS:
+        if x.dtype.name not in _HELD_BY_FLOAT32:
+            n.refuse(f"{x.dtype.name} would be rounded twice on the way to {to.name}", code="EK303")
+        saturate, mode = bool(n.attr("saturate", 1)), n.attr("round_mode", "up")
+        return encode(b, b.cast(x, np.float32), to, saturate=saturate, round_mode=mode)
+    if to.name in INTEGERS:
+        return to_narrow_integer(b, b.cast(x, np.int32), to)
+    if is_float and to.kind in "iu" and to.itemsize < 4:
         # Out of range, CAST saturates and ONNX Runtime keeps the low bits; ONNX leaves it open.
         return b.cast(b.cast(x, np.int32), to)
     return b.cast(x, to)

@@ -9,7 +9,7 @@ from edgekit.lowering.op import Op
 from edgekit.lowering.tflite.builder import TFLiteBuilder
 from edgekit.lowering.tflite.formula import Term
 from edgekit.lowering.tflite.integers import modular
-from edgekit.lowering.tflite.kernels import carried
+from edgekit.lowering.tflite.kernels import FLOAT_TYPES, carried
 from edgekit.lowering.tflite.table import lowers
 
 _BUILTIN = {"Sqrt": "SQRT", "Exp": "EXP", "Log": "LOG"}
@@ -28,15 +28,15 @@ def power(b: TFLiteBuilder, n: Op) -> Value:
     """Pow -> products for small constant exponents, else POW; the result has the base's dtype."""
     base, exponent = n.operand(0), n.operand(1)
     whole = _whole(exponent)
-    if whole is not None and (base.dtype.kind != "f" or whole in (1, 2, 3)):
+    if whole is not None and (base.dtype.name not in FLOAT_TYPES or whole in (1, 2, 3)):
         if whole < 0:
             n.refuse(f"the integer base has the negative exponent {whole}")
         return modular(b, [base], lambda x: _products(b, x, whole))
-    if base.dtype.kind == "f":
-        if exponent.dtype.kind != "f" or exponent.dtype == np.float64:
+    if base.dtype.name in FLOAT_TYPES:
+        if exponent.dtype.name not in FLOAT_TYPES or exponent.dtype == np.float64:
             exponent = _as_float(n, b, exponent)
         return carried(b, [base], ("float32",), lambda x: b.binary("POW", x, b.cast(exponent, x.dtype)))
-    if exponent.dtype.kind == "f":
+    if exponent.dtype.name in FLOAT_TYPES:
         n.refuse("an integer base has an exponent that is not an integer", code="EK303")
     return _integer_power(b, n, base, exponent)
 
