@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import onnx_ir as ir
 
@@ -62,7 +62,8 @@ def set_origin(node: ir.Node, origin: Origin) -> None:
         node: A node of the hub IR.
         origin: What to keep.
     """
-    node.metadata_props[ORIGIN_KEY] = json.dumps(asdict(origin), separators=(",", ":"))
+    fields = {"nodes": origin.nodes, "scope": origin.scope, "file": origin.file, "line": origin.line}
+    node.metadata_props[ORIGIN_KEY] = json.dumps(fields, separators=(",", ":"))
 
 
 def inherit(new: ir.Node | Iterable[ir.Node], *sources: ir.Node) -> None:

@@ -38,21 +38,27 @@ def check_tensor(tensor: Any) -> Problem | None:
         The first problem, or `None`: EK103 when size and data do not fit, EK104 when the dtype, the
         sizes or the reference to external data are not valid.
     """
-    name = shown(tensor.name)
+    problem = _problem(tensor)
+    return problem and (problem[0], f"the tensor {shown(tensor.name)} {problem[1]}")
+
+
+def _problem(tensor: Any) -> Problem | None:
+    """Returns the code and what the message says of the tensor."""
     if any(isinstance(text, bytes) for text in _texts(tensor)):
-        return "EK103", f"the tensor {name} has a text that is not UTF-8"
+        return "EK103", "has a text that is not UTF-8"
     dtype = dtype_of(tensor.data_type)
+    dims = list(tensor.dims)
     if dtype is None:
-        return "EK104", f"the tensor {name} has the unknown element type {tensor.data_type}"
-    if len(tensor.dims) > MAX_RANK:
-        return "EK107", f"the tensor {name} has {len(tensor.dims)} axes, more than {MAX_RANK}"
-    if any(dim < 0 for dim in tensor.dims):
-        return "EK104", f"the tensor {name} has a negative size in {list(tensor.dims)}"
+        return "EK104", f"has the unknown element type {tensor.data_type}"
+    if len(dims) > MAX_RANK:
+        return "EK107", f"has {len(dims)} axes, more than {MAX_RANK}"
+    if dims and min(dims) < 0:
+        return "EK104", f"has a negative size in {dims}"
     if tensor.HasField("segment"):
-        return "EK115", f"the tensor {name} is stored in segments"
+        return "EK115", "is stored in segments"
     if tensor.data_location == _EXTERNAL:
         return _check_external(tensor, dtype)
-    return _check_inline(tensor, dtype)
+    return _check_inline(tensor, dtype, dims)
 
 
 def dtype_of(number: int) -> ir.DataType | None:
@@ -79,40 +85,38 @@ def _texts(tensor: Any) -> list[str | bytes]:
 
 
 def _check_external(tensor: Any, dtype: ir.DataType) -> Problem | None:
-    name = shown(tensor.name)
     if dtype == _D.STRING:
-        return "EK104", f"the tensor {name} keeps strings as external data, which the format forbids"
+        return "EK104", "keeps strings as external data, which the format forbids"
     if any(len(getattr(tensor, field)) for field in (*_FIELDS, "raw_data")):
-        return "EK103", f"the tensor {name} has its data both inside and outside of the file"
+        return "EK103", "has its data both inside and outside of the file"
     entries = external_entries(tensor)
-    if not isinstance(entries.get("location"), str) or not entries["location"]:
-        return "EK105", f"the tensor {name} does not say in which file its external data lies"
+    if not entries.get("location"):
+        return "EK105", "does not say in which file its external data lies"
     for key in ("offset", "length"):
         text = entries.get(key, "0")
-        if not (isinstance(text, str) and text.isascii() and text.isdecimal() and len(text) < 20):
-            return "EK105", f"the tensor {name} has the external data {key} {shown(text)}, not a size"
+        if not (text.isascii() and text.isdecimal() and len(text) < 20):
+            return "EK105", f"has the external data {key} {shown(text)}, not a size"
     return None
 
 
-def _check_inline(tensor: Any, dtype: ir.DataType) -> Problem | None:
-    name = shown(tensor.name)
+def _check_inline(tensor: Any, dtype: ir.DataType, dims: list[int]) -> Problem | None:
     field = _FIELD_OF.get(dtype, "int32_data")
     raw = tensor.HasField("raw_data")
     used = [f for f in _FIELDS if len(getattr(tensor, f))]
     if (raw and used) or any(f != field for f in used):
         stored = ", ".join(f"`{f}`" for f in (["raw_data"] if raw else []) + used)
-        return "EK103", f"the tensor {name} of dtype `{dtype.name.lower()}` has its data in {stored}"
-    count = math.prod(tensor.dims)
+        return "EK103", f"of dtype `{dtype.name.lower()}` has its data in {stored}"
+    count = math.prod(dims)
     if dtype == _D.STRING:
         if raw:
-            return "EK103", f"the tensor {name} keeps strings in `raw_data`, which the format forbids"
+            return "EK103", "keeps strings in `raw_data`, which the format forbids"
         want, have, unit = count, len(tensor.string_data), "strings"
     elif raw:
         want, have, unit = nbytes(dtype, count), len(tensor.raw_data), "bytes"
     else:
         want, have, unit = _entries(dtype, count), len(getattr(tensor, field)), "values"
     if want != have:
-        return "EK103", f"the tensor {name} of shape {list(tensor.dims)} needs {want} {unit} and has {have}"
+        return "EK103", f"of shape {dims} needs {want} {unit} and has {have}"
     return None
 
 

@@ -26,10 +26,12 @@ def broken_texts(message: Any, depth: int = 0) -> Iterator[bytes]:
     if depth > _MAX_DEPTH:
         raise error("EK107", f"types are nested deeper than {_MAX_DEPTH} levels")
     for field, value in message.ListFields():
-        if field.type == _STRING:
-            yield from (
-                t for t in ([value] if isinstance(value, str | bytes) else value) if isinstance(t, bytes)
-            )
-        elif field.type == _MESSAGE and field.message_type.name not in _APART:
+        kind = field.type
+        if kind == _STRING:
+            if isinstance(value, bytes):
+                yield value
+            elif not isinstance(value, str):
+                yield from (text for text in value if isinstance(text, bytes))
+        elif kind == _MESSAGE and field.message_type.name not in _APART:
             for part in [value] if hasattr(value, "ListFields") else value:
                 yield from broken_texts(part, depth + 1)
