@@ -35,7 +35,7 @@ _AWAY = ExitCode.UNAVAILABLE
 
 CODES: dict[str, Code] = _table(
     # 1xx: model and import
-    ("EK101", "file not found", _USAGE),
+    ("EK101", "the file does not exist or cannot be opened", _USAGE),
     ("EK102", "the format of the file is not recognised", _USAGE),
     ("EK103", "the model file is truncated or corrupt", _USAGE),
     ("EK104", "the graph is not valid", _USAGE),
