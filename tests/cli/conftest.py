@@ -26,6 +26,8 @@ NORMAL = (
     (re.compile(r"\b[0-9a-f]{64}\b"), "SHA256"),
     (re.compile(r"\b[0-9a-f]{8,}\.\.\.[0-9a-f]{8,}"), "SHA...256"),
     (re.compile(r"\b(onnxruntime|litert)(\s+)\d+(\.\d+)*"), r"\1\2VERSION"),
+    (re.compile(r"(?m)^(  y +agree ).*$"), r"\1 NUMBERS"),
+    (re.compile(r"max error \S+ of the range"), "max error NUMBER of the range"),
     (re.compile(r"(?m)^(  size|  small\.\w+) +[\d.]+ k?B\b"), r"\1  SIZE"),
 )
 """What differs between machines and releases."""

@@ -71,7 +71,7 @@ def count(table: Mapping[str, Count], operation: Operation) -> int | None:
     Returns:
         The number; `None` where it cannot be known from the shapes.
     """
-    formula = table.get(operation.op)
+    formula = table.get(operation.op.partition(":")[0])  # `CUSTOM:Name` is a custom op
     if formula is None:
         return 0
     try:

@@ -41,7 +41,7 @@ def sections(lowered: Lowered, facts: Iterable[Fact] = ()) -> tuple[Section, ...
         ops_table(
             Counter(op.op for op in graphs.ops),
             work,
-            custom={op.op for op in graphs.ops if op.op == "CUSTOM"},
+            custom={op.op for op in graphs.ops if op.op.startswith("CUSTOM")},
         ),
     )
 
