@@ -142,7 +142,7 @@ class _Driver:
             results = self.native(node, scope, origin)
         except Unlowerable as verdict:
             del scope.builder.ops[mark:]
-            reasons = self.expanded(node, scope, origin)
+            reasons = () if verdict.final else self.expanded(node, scope, origin)
             if reasons is not None:
                 self.refusals.append(_Refusal(node.op_type, origin, verdict, reasons))
             return
@@ -159,7 +159,7 @@ class _Driver:
             node,
             [None if v is None else scope.find(v) for v in node.inputs],
             lower_subgraph=lambda graph, inputs, name: self.subgraph(graph, inputs, name, scope),
-            approximate=lambda reason: self.approximate(node, origin, reason),
+            approximate=lambda reason, final: self.approximate(node, origin, reason, final),
         )
         result = function(scope.builder, op)
         return result if isinstance(result, tuple) else (result,)
@@ -215,11 +215,10 @@ class _Driver:
             captured,
         )
 
-    def approximate(self, node: ir.Node, origin: Origin, reason: str) -> None:
+    def approximate(self, node: ir.Node, origin: Origin, reason: str, final: bool) -> None:
         if not self.options.allow_approximate:
-            raise Unlowerable(
-                reason, code="EK304", help="accept it with `--allow-approximate`; its error is then reported"
-            )
+            help = "accept it with `--allow-approximate`; its error is then reported"
+            raise Unlowerable(reason, code="EK304", help=help, final=final)
         message = f"`{node.op_type}` is approximated: {reason}"
         self.notes.append(Diagnostic("EK304", message, Severity.WARNING, where=_where(origin)))
 

@@ -21,13 +21,17 @@ class Unlowerable(Exception):  # noqa: N818 - a verdict, not a failure of the pr
         reason: What cannot be expressed, with the offending value.
         code: The EK3xx code.
         help: What the user can do.
+        final: Whether a decomposition of the node would suffer from the same and is not tried.
     """
 
-    def __init__(self, reason: str, *, code: str = "EK302", help: str | None = None) -> None:
+    def __init__(
+        self, reason: str, *, code: str = "EK302", help: str | None = None, final: bool = False
+    ) -> None:
         super().__init__(reason)
         self.reason = reason
         self.code = code
         self.help = help
+        self.final = final
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +74,7 @@ class Op:
         inputs: Sequence[Value | None],
         *,
         lower_subgraph: Callable[[ir.Graph, Sequence[Value], str], tuple[Subgraph, tuple[Value, ...]]],
-        approximate: Callable[[str], None],
+        approximate: Callable[[str, bool], None],
     ) -> None:
         self.node = node
         self.inputs = tuple(inputs)
@@ -177,13 +181,14 @@ class Op:
         """
         raise Unlowerable(reason, code=code, help=help)
 
-    def approximate(self, reason: str) -> None:
+    def approximate(self, reason: str, *, final: bool = False) -> None:
         """Declares that what follows is not exact.
 
         Args:
             reason: What differs, and by how much where it is known.
+            final: Whether a decomposition of the node would be no more exact.
 
         Raises:
             Unlowerable: Unless the user allowed approximations.
         """
-        self._approximate(reason)
+        self._approximate(reason, final)

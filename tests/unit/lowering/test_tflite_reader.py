@@ -99,7 +99,7 @@ def test_damaged_files_are_read_or_refused_but_never_hang() -> None:
         except EdgekitError as error:
             outcomes[error.diagnostics[0].code] += 1
     assert outcomes["EK113"] > 50
-    assert outcomes["read"] > 50
+    assert outcomes["read"] > 10
     assert time.monotonic() - start < 60
 
 
