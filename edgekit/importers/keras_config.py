@@ -55,6 +55,16 @@ def activation_names(config: Any) -> set[str]:
     return names.union(*map(activation_names, config.values()))
 
 
+def layer_of_class(config: Any, class_name: str) -> str | None:
+    """Returns the name of the first layer of a class, or `None`."""
+    if isinstance(config, dict):
+        name = _layer_name(config) if config.get("class_name") == class_name else None
+        return name or layer_of_class(list(config.values()), class_name)
+    if isinstance(config, list):
+        return next(filter(None, (layer_of_class(item, class_name) for item in config)), None)
+    return None
+
+
 def _walk(value: Any, layer: str | None) -> Iterator[StoredCode]:
     if isinstance(value, list):
         for item in value:

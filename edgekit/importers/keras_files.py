@@ -71,7 +71,7 @@ def refuse_code(path: Path, found: list[StoredCode]) -> EdgekitError:
         "EK111",
         f"`{path}` holds {found[0].what}, which runs code from outside Keras",
         where=Where(file=str(path), nodes=tuple(layers), scope=layers[0] if layers else None),
-        notes=[f"layer `{f.layer}` holds {f.what}" if f.layer else f"it holds {f.what}" for f in found],
+        notes=[f"`{f.layer}`: {f.what}" for f in found if f.layer],
         help="if you trust the file, pass `--allow-pickle` (`allow_pickle=True`), or give the model itself",
     )
 

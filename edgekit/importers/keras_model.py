@@ -6,7 +6,7 @@ import contextlib
 import importlib.util
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,8 @@ from edgekit.ir import Model
 
 TIMEOUT = 900.0
 """Seconds after which the import of one model is given up."""
+_EXACT = 1e-4
+"""Difference, relative to an output's range, that rounding in float32 explains."""
 _PACKAGES = ("tensorflow", "tf2onnx", "h5py")
 
 
@@ -70,24 +72,38 @@ def load_keras(request: Request) -> Model:
 
 
 def _import(job: Job, path: Path, subject: str) -> Model:
+    job = replace(job, memory=_memory_for(keras_files.size_of(path)))
+    return model_of(keras_process.run(job, subject, timeout=TIMEOUT))
+
+
+def model_of(done: Done) -> Model:
+    """Brings what the child left into the form of the hub.
+
+    Args:
+        done: The answer of the child; its ONNX file still exists.
+    """
     import onnx
 
-    job = replace(job, memory=_memory_for(keras_files.size_of(path)))
-    done = keras_process.run(job, subject, timeout=TIMEOUT)
-    proto = onnx.load(done.onnx)
-    graph, found = onnx_file.from_proto(proto, owned=True)
+    graph, found = onnx_file.from_proto(onnx.load(done.onnx), owned=True)
     keras_scopes.assign(graph, keras_scopes.Scopes(done.scopes, frozenset(done.layers)))
-    graph.metadata_props.update({f"edgekit.import.{key}": fact for key, fact in done.facts.items()})
-    return Model(graph, source="keras", diagnostics=(*found, *_notes(done)))
+    graph.metadata_props["edgekit.import.loader"] = done.facts["loader"]
+    return Model(graph, source="keras", diagnostics=(*found, *_warnings(done.facts)))
 
 
-def _notes(done: Done) -> Iterator[Diagnostic]:
-    if done.facts["verified"].startswith("not compared"):
+def _warnings(facts: Mapping[str, str]) -> Iterator[Diagnostic]:
+    if "not compared" in facts:
         yield Diagnostic(
-            "EK112",
-            "the ONNX export of the Keras model was not compared with the model",
+            "EK602",
+            "the ONNX form of the Keras model was not compared with the model",
             severity=Severity.WARNING,
-            notes=(done.facts["verified"],),
+            notes=(facts["not compared"],),
+        )
+    elif float(facts["difference"]) > _EXACT:
+        yield Diagnostic(
+            "EK304",
+            f"the ONNX form of the Keras model differs by {facts['difference']} of an output's range",
+            severity=Severity.WARNING,
+            notes=("half precision or a resize filter that TensorFlow tabulates can be the cause",),
         )
 
 

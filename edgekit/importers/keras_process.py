@@ -20,14 +20,15 @@ sys.path += sys.argv.pop().split("\\n")
 from edgekit.importers.keras_child import worker
 worker.main()
 """
-_QUIET = {
+QUIET = {
     "ABSL_MIN_LOG_LEVEL": "3",
     "CUDA_VISIBLE_DEVICES": "-1",
     "KERAS_BACKEND": "tensorflow",
     "PYTHONHASHSEED": "0",  # tf2onnx walks sets of names: without it the order of nodes would vary
     "TF_CPP_MIN_LOG_LEVEL": "3",
-    "TF_ENABLE_ONEDNN_OPTS": "1",
+    "TF_ENABLE_ONEDNN_OPTS": "1",  # without it TensorFlow cannot run NCHW convolutions to compare with
 }
+"""Environment of the child."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,7 @@ def run(job: Job, subject: str, *, timeout: float) -> Done:
     log = folder / "log"
     paths = [str(Path(p).resolve()) for p in sys.path]
     command = [sys.executable, "-P", "-c", _MAIN, str(folder), "\n".join(paths)]
-    environment = os.environ | _QUIET | {"KERAS_HOME": job.folder, "TMPDIR": job.folder, "TEMP": job.folder}
+    environment = os.environ | QUIET | {"KERAS_HOME": job.folder, "TMPDIR": job.folder, "TEMP": job.folder}
     with log.open("wb") as sink:
         try:
             status = subprocess.run(

@@ -31,7 +31,7 @@ class Scopes:
 
     def of(self, name: str) -> str | None:
         """Returns the layer path for the name of a node or tensor, or `None`."""
-        parts = [p for p in name.split("/") if not _WRAPPER.fullmatch(p)]
+        parts = plain_name(name).split("/")
         if self.exact:
             return self._by_scope(parts) or self._by_scope_inside(name)
         if self.layers:  # the names of nested layers alternate with those of ops and wrappers
@@ -57,14 +57,19 @@ class Scopes:
         return stem if stem in self.layers else None
 
 
+def plain_name(name: str) -> str:
+    """Returns the name of a node or tensor without the function calls that TensorFlow inlined."""
+    return "/".join(p for p in name.split("/") if not _WRAPPER.fullmatch(p))
+
+
 def assign(model: ir.Model, scopes: Scopes) -> None:
     """Sets the scope in the origin of every node, in subgraphs too.
 
     A node whose name says nothing (a transpose between two layers, a folded constant) takes the scope of
     the tensors it writes or reads, else of the node it reads from, else of the node that reads it, else
-    of the node that owns its graph.
+    of the node that owns its graph, else the name of the model.
     """
-    _assign(model.graph, scopes, None)
+    _assign(model.graph, scopes, model.graph.name)
 
 
 def _assign(graph: ir.Graph, scopes: Scopes, owner: str | None) -> None:

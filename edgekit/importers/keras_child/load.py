@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from edgekit.diagnostics import Where, error
+from edgekit.diagnostics import EdgekitError, Where, error
 from edgekit.importers.keras_child.hdf5 import open_file, text_attribute
 from edgekit.importers.keras_child.source import Source, unique
-from edgekit.importers.keras_config import activation_names
+from edgekit.importers.keras_config import activation_names, layer_of_class
 from edgekit.importers.keras_files import Kind
 
 _TITLES = {"keras": "Keras", "tf_keras": "tf-keras"}
@@ -54,7 +54,7 @@ def load(path: Path, kind: Kind, *, folder: Path, allow_code: bool, package: str
             failures.append((f"{title}: {_reason(failure)}", failure))
             continue
         return as_source(model, module, title)
-    raise _refused(path, version, failures)
+    raise _refused(path, version, config, failures)
 
 
 def as_source(model: Any, package: Any, loader: str) -> Source:
@@ -140,13 +140,14 @@ def _refuse_other_meaning(path: Path, version: str, config: Any) -> None:
         raise ValueError("`hard_sigmoid` of Keras 2 is 0.2 x + 0.5, of Keras 3 x / 6 + 0.5")
 
 
-def _refused(path: Path, version: str, failures: list[tuple[str, Exception]]) -> Any:
+def _refused(path: Path, version: str, config: Any, failures: list[tuple[str, Exception]]) -> EdgekitError:
     texts = [str(f) for _, f in failures]
     layer = next((m[1] for t in texts for m in [re.search(r"'name': '([^']+)'", t)] if m), None)
     missing = any(isinstance(f, ImportError) for _, f in failures)
     unknown = next((m[1] for t in texts for m in [re.search(_UNKNOWN, t)] if m), None)
     written = f"it was written by Keras {version}" if version else "it does not say which Keras wrote it"
     if unknown is not None:
+        layer = layer or layer_of_class(config, unknown)
         message = f"`{path}` uses `{unknown}`, which does not come with Keras"
         help_ = "load the model in Python and pass it to `edgekit.load` instead of the file"
     else:

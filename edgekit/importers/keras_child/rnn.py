@@ -75,15 +75,6 @@ def recurrent_call(layer: Any, package: Any, table: list[Recurrence]) -> Callabl
     return None
 
 
-def marker_handler(table: list[Recurrence]) -> Callable[[Any, Any, str, Any], None]:
-    """Returns the tf2onnx handler that turns markers into ONNX ops."""
-
-    def handle(ctx: Any, node: Any, name: str, _: Any) -> None:
-        _to_onnx(ctx, node, name, table[node.get_attr_int("seed")])
-
-    return handle
-
-
 def _single_call(layer: Any, package: Any, table: list[Recurrence]) -> Callable[..., Any] | None:
     found = _recurrence(layer.cell, package, backwards=layer.go_backwards)
     if found is None or layer.stateful or getattr(layer, "time_major", False):
@@ -261,7 +252,7 @@ def _mark(found: Recurrence, x: Any, states: list[Any] | None, table: list[Recur
     return tf.transpose(y, [1, 0, 2]), [h, c] if found.op == "LSTM" else [h]
 
 
-def _to_onnx(ctx: Any, node: Any, name: str, found: Recurrence) -> None:
+def to_onnx(ctx: Any, node: Any, name: str, found: Recurrence) -> None:
     """Replaces one marker by `op`, and what brings its outputs into the marker's shapes."""
     dtype = ctx.get_dtype(node.output[0])
     time, batch, _ = ctx.get_shape(node.output[0])

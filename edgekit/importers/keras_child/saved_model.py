@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from edgekit.diagnostics import Where, error
-from edgekit.importers.keras_child.source import Source, unique
+from edgekit.diagnostics import EdgekitError, Where, error
+from edgekit.importers.keras_child.source import End, Frozen, Source, unique
 from edgekit.importers.keras_config import StoredCode
 from edgekit.importers.keras_files import refuse_code
 
@@ -37,7 +37,11 @@ def read(path: Path, *, allow_code: bool) -> Source:
     meta = _meta_graph(path)
     _refuse_code_ops(path, meta, allow_code)
     try:
+        if not meta.object_graph_def.nodes:
+            return _read_tf1(path, meta)
         loaded = tf.saved_model.load(str(path), tags=list(meta.meta_info_def.tags))
+    except EdgekitError:
+        raise
     except Exception as failure:
         raise error(
             "EK103",
@@ -45,7 +49,7 @@ def read(path: Path, *, allow_code: bool) -> Source:
             where=Where(file=str(path)),
             notes=[str(failure).splitlines()[0][:240]],
         ) from failure
-    key = _signature(path, loaded)
+    key = _signature(path, loaded.signatures)
     function = loaded.signatures[key]
     layers = _layer_names(path, meta)
     specs = _named_specs(function)
@@ -94,26 +98,71 @@ def read_graph(path: Path) -> Source:
             where=Where(file=str(path), nodes=tuple(variables)),
             help="freeze it, or give the SavedModel folder",
         )
-    inputs = [f"{n.name}:0" for n in graph.node if n.op == "Placeholder"]
+    inputs = [n.name for n in graph.node if n.op == "Placeholder"]
     read_by_others = {i.split(":")[0].removeprefix("^") for n in graph.node for i in n.input}
     passive = ("Const", "NoOp", "Placeholder", "Assert")
-    outputs = [f"{n.name}:0" for n in graph.node if n.name not in read_by_others and n.op not in passive]
+    outputs = [n.name for n in graph.node if n.name not in read_by_others and n.op not in passive]
     if not inputs or not outputs:
         raise error("EK112", f"the graph `{path}` has no {'outputs' if inputs else 'inputs'}", where=where)
+    return _graph_source(path, graph, {n: f"{n}:0" for n in inputs}, {n: f"{n}:0" for n in outputs})
+
+
+def _graph_source(path: Path, graph: Any, inputs: Mapping[str, str], outputs: Mapping[str, str]) -> Source:
+    """Makes one function of a graph without variables.
+
+    Args:
+        path: Where it comes from.
+        graph: The `GraphDef`.
+        inputs: Name to tensor.
+        outputs: Name to tensor.
+    """
+    import tensorflow as tf
+
     try:
+        graph = tf.compat.v1.graph_util.extract_sub_graph(graph, [_node(t) for t in outputs.values()])
         wrapped = tf.compat.v1.wrap_function(lambda: tf.import_graph_def(graph, name=""), [])
-    except (ValueError, tf.errors.OpError) as failure:
+        sources, results = (
+            [wrapped.graph.get_tensor_by_name(name) for name in ends.values()] for ends in (inputs, outputs)
+        )
+    except (ValueError, KeyError, AssertionError, tf.errors.OpError) as failure:
         raise error(
             "EK112",
             f"TensorFlow does not accept the graph `{path}`",
-            where=where,
+            where=Where(file=str(path)),
             notes=[str(failure).splitlines()[0][:240]],
         ) from failure
-    tensors = [wrapped.graph.get_tensor_by_name(name) for name in inputs]
-    function = wrapped.prune(tensors, [wrapped.graph.get_tensor_by_name(n) for n in outputs])
-    specs = tuple(tf.TensorSpec(t.shape, t.dtype, t.op.name) for t in tensors)
-    names = unique([n.removesuffix(":0") for n in outputs], {s.name for s in specs})
-    return Source(path.stem, f"TensorFlow {tf.__version__}", function, specs, names, batched=False)
+    specs = tuple(tf.TensorSpec(t.shape, t.dtype, name) for name, t in zip(inputs, sources, strict=True))
+    names = unique(list(outputs), set(inputs))
+    frozen = Frozen(graph, tuple(map(End.of, inputs, sources)), tuple(map(End.of, names, results)))
+    return Source(
+        path.stem,
+        f"TensorFlow {tf.__version__}",
+        wrapped.prune(sources, results),
+        specs,
+        names,
+        batched=False,
+        frozen=frozen,
+    )
+
+
+def _read_tf1(path: Path, meta: Any) -> Source:
+    """Freezes a SavedModel of TensorFlow 1, whose variables may be no resources, in a session."""
+    import tensorflow as tf
+
+    v1 = tf.compat.v1
+    signature = meta.signature_def[_signature(path, meta.signature_def)]
+    inputs, outputs = (
+        {n: side[n].name for n in sorted(side)} for side in (signature.inputs, signature.outputs)
+    )
+    with tf.Graph().as_default(), v1.Session() as session:
+        v1.saved_model.load(session, list(meta.meta_info_def.tags), str(path))
+        ends = [_node(tensor) for tensor in outputs.values()]
+        graph = v1.graph_util.convert_variables_to_constants(session, session.graph.as_graph_def(), ends)
+    return _graph_source(path, graph, inputs, outputs)
+
+
+def _node(tensor: str) -> str:
+    return tensor.partition(":")[0]
 
 
 def _meta_graph(path: Path) -> Any:
@@ -150,8 +199,8 @@ def _refuse_code(path: Path, ops: Iterable[str], names: Iterable[str]) -> None:
         raise refuse_code(path, found)
 
 
-def _signature(path: Path, loaded: Any) -> str:
-    signatures: list[str] = [k for k in loaded.signatures if not k.startswith("_")]
+def _signature(path: Path, found: Iterable[str]) -> str:
+    signatures = [k for k in found if not k.startswith("_")]
     if "serving_default" in signatures:
         return "serving_default"
     if len(signatures) == 1:

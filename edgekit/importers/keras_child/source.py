@@ -2,9 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
+
+from edgekit.importers.keras_child.rnn import Recurrence
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """An input or output of the graph.
+
+    Attributes:
+        name: Its name in the source model.
+        tensor: Its name in the graph.
+        dtype: A TensorFlow dtype.
+        dims: Sizes, `None` where unknown; `None` in all for unknown rank.
+    """
+
+    name: str
+    tensor: str
+    dtype: Any
+    dims: tuple[int | None, ...] | None
+
+    @classmethod
+    def of(cls, name: str, tensor: Any) -> End:
+        """Returns the end that a symbolic tensor is."""
+        dims = None if tensor.shape.rank is None else tuple(tensor.shape.as_list())
+        return cls(name, tensor.name, tensor.dtype, dims)
+
+
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    """A graph without variables.
+
+    Attributes:
+        graph_def: The `GraphDef`, with shapes.
+        inputs: The inputs, in order.
+        outputs: The outputs, in order.
+        scopes: TensorFlow name scope to path of the layer that ran in it.
+        recurrences: What the markers of recurrent layers in the graph stand for.
+    """
+
+    graph_def: Any
+    inputs: tuple[End, ...]
+    outputs: tuple[End, ...]
+    scopes: Mapping[str, str] = field(default_factory=dict)
+    recurrences: Sequence[Recurrence] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +65,7 @@ class Source:
         model: The Keras model behind `call`; `None` when only a graph is known.
         package: The module `keras` or `tf_keras` that the model belongs to.
         layers: Names of the layers, where there is no `model` to ask.
+        frozen: The graph behind `call`, where it has no variables from the start.
     """
 
     name: str
@@ -32,6 +77,7 @@ class Source:
     model: Any = None
     package: Any = None
     layers: frozenset[str] = frozenset()
+    frozen: Frozen | None = None
 
     def renamed(self, inputs: Sequence[str], outputs: Sequence[str], layers: Sequence[str]) -> Source:
         """Returns the model with other names; an empty sequence changes nothing."""

@@ -10,10 +10,9 @@ import numpy as np
 import onnx
 
 from edgekit.diagnostics import Diagnostic, EdgekitError, Where
-from edgekit.importers.keras_child.one_op import layer_norm_handler
-from edgekit.importers.keras_child.rnn import marker_handler
-from edgekit.importers.keras_child.trace import End, Frozen
-from edgekit.importers.keras_scopes import Scopes
+from edgekit.importers.keras_child.handlers import handlers
+from edgekit.importers.keras_child.source import End, Frozen, unique
+from edgekit.importers.keras_scopes import Scopes, plain_name
 
 OPSET = 18
 """The newest opset that tf2onnx 1.17 writes."""
@@ -46,11 +45,7 @@ def to_onnx(frozen: Frozen, name: str, scopes: Scopes, *, batched: bool) -> onnx
             input_names=[end.tensor for end in frozen.inputs],
             output_names=[end.tensor for end in frozen.outputs],
             tensors_to_rename=renames,
-            custom_op_handlers={
-                "CudnnRNN": (marker_handler(frozen.recurrences), []),
-                "Erfc": (_erfc, []),
-                "IdentityN": (layer_norm_handler, []),
-            },
+            custom_op_handlers={op: (handle, []) for op, handle in handlers(frozen.recurrences).items()},
         )
         parsed = optimizer.optimize_graph(parsed, catch_errors=True, optimizers=_optimizers())
         proto = parsed.make_model(name, graph_name=name)
@@ -77,13 +72,15 @@ def _names_tell_their_source() -> Iterator[None]:
     """Lets tf2onnx name a helper node after the TensorFlow node it helps to express.
 
     Without it a `Resize` is called `Resize__36` and nothing says which layer asked for it. tf2onnx has
-    no setting for this; the process ends after the conversion, so replacing two functions harms nobody.
+    no setting for this; the process ends after the conversion, so replacing functions harms nobody.
     """
     from tf2onnx import graph as tf2onnx_graph
     from tf2onnx import handler, utils
+    from tf2onnx.optimizer.transpose_optimizer import TransposeOptimizer
 
     current: list[str] = []
     make_node, create_mapping = tf2onnx_graph.Graph.make_node, handler.tf_op.create_mapping
+    add_handler = TransposeOptimizer._add_handler
 
     def make_named_node(self: Any, op_type: str, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         if current and len(args) < 6 and kwargs.get("name") is None and op_type != "Const":
@@ -100,26 +97,25 @@ def _names_tell_their_source() -> Iterator[None]:
 
         return convert
 
+    def add(self: Any, transpose: Any, node: Any) -> Any:  # merges a Conv and its bias into a new Conv
+        current.append(node.name)
+        try:
+            return add_handler(self, transpose, node)
+        finally:
+            current.pop()
+
     def create_noting_mapping(*args: Any) -> Any:
         return {op: (noting(function), kwargs) for op, (function, kwargs) in create_mapping(*args).items()}
 
     tf2onnx_graph.Graph.make_node = make_named_node
     handler.tf_op.create_mapping = staticmethod(create_noting_mapping)
+    TransposeOptimizer._add_handler = add
     try:
         yield
     finally:
         tf2onnx_graph.Graph.make_node = make_node
         handler.tf_op.create_mapping = staticmethod(create_mapping)
-
-
-def _erfc(ctx: Any, node: Any, name: str, _: Any) -> None:
-    """Expresses `Erfc(x)` as `1 - Erf(x)`; tf2onnx knows only `Erf`. Gelu needs it."""
-    dtype, shape, output = ctx.get_dtype(node.output[0]), ctx.get_shape(node.output[0]), node.output[0]
-    one = ctx.make_const(f"{name}_one", np.array(1, onnx.helper.tensor_dtype_to_np_dtype(dtype))).output[0]
-    x = node.input[0]
-    ctx.remove_node(name)
-    erf = ctx.make_node("Erf", [x], shapes=[shape], dtypes=[dtype], name=f"{name}_erf").output[0]
-    ctx.make_node("Sub", [one, erf], outputs=[output], shapes=[shape], dtypes=[dtype], name=name)
+        TransposeOptimizer._add_handler = add_handler
 
 
 def _refuse_unmapped(graph: onnx.GraphProto, scopes: Scopes) -> None:
@@ -156,7 +152,7 @@ def _finish(proto: onnx.ModelProto, frozen: Frozen, batched: bool) -> None:
         proto.opset_import.remove(entry)
     for node in _all_nodes(proto.graph):
         _modernise_resize(node)
-    _make_names_unique(proto.graph)
+    _name_nodes(proto.graph)
 
 
 def _value_info(end: End, batched: bool, *, named: bool) -> onnx.ValueInfoProto:
@@ -192,14 +188,11 @@ def _modernise_resize(node: onnx.NodeProto) -> None:
         transform.s, nearest.s = b"half_pixel", b"round_prefer_ceil"
 
 
-def _make_names_unique(graph: onnx.GraphProto) -> None:
-    taken: set[str] = set()
-    for node in _all_nodes(graph):
-        name, i = node.name or node.op_type, 0
-        while name in taken:
-            i += 1
-            name = f"{node.name or node.op_type}_{i}"
-        taken.add(name)
+def _name_nodes(graph: onnx.GraphProto) -> None:
+    """Gives every node, in subgraphs too, a name of its own, without the calls that were inlined."""
+    nodes = list(_all_nodes(graph))
+    names = unique([plain_name(n.name) or n.op_type for n in nodes], set())
+    for node, name in zip(nodes, names, strict=True):
         node.name = name
 
 

@@ -10,55 +10,21 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
+from edgekit.diagnostics import Where, error
 from edgekit.importers.keras_child.one_op import one_op_call
 from edgekit.importers.keras_child.rnn import Recurrence, recurrent_call
-from edgekit.importers.keras_child.source import Source
-
-
-@dataclass(frozen=True, slots=True)
-class End:
-    """An input or output of the graph.
-
-    Attributes:
-        name: Its name in the source model.
-        tensor: Its name in the graph.
-        dtype: A TensorFlow dtype.
-        dims: Sizes, `None` where unknown; `None` in all for unknown rank.
-    """
-
-    name: str
-    tensor: str
-    dtype: Any
-    dims: tuple[int | None, ...] | None
-
-
-@dataclass(frozen=True, slots=True)
-class Frozen:
-    """A graph without variables.
-
-    Attributes:
-        graph_def: The `GraphDef`, with shapes.
-        inputs: The inputs, in order.
-        outputs: The outputs, in order.
-        scopes: TensorFlow name scope to path of the layer that ran in it.
-        recurrences: What the markers of recurrent layers in the graph stand for.
-    """
-
-    graph_def: Any
-    inputs: tuple[End, ...]
-    outputs: tuple[End, ...]
-    scopes: dict[str, str]
-    recurrences: list[Recurrence]
+from edgekit.importers.keras_child.source import End, Frozen, Source
 
 
 def freeze(source: Source) -> Frozen:
     """Traces a model and turns its variables into constants."""
     import tensorflow as tf
-    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
+    if source.frozen is not None:
+        return source.frozen
+    _refuse_state(source)
     scopes: dict[str, str] = {}
     recurrences: list[Recurrence] = []
     # The names in the source model may be no TensorFlow names, and tf2onnx renames by tensor anyway.
@@ -71,15 +37,61 @@ def freeze(source: Source) -> Frozen:
 
     with _watched(source, scopes, recurrences):
         concrete = run.get_concrete_function()
-    frozen = convert_variables_to_constants_v2(concrete, lower_control_flow=False, aggressive_inlining=True)
+    frozen = _without_variables(concrete)
     inputs = [t for t in frozen.inputs if t.dtype != tf.resource]
     return Frozen(
-        frozen.graph.as_graph_def(add_shapes=True),
-        tuple(_end(s.name, t) for s, t in zip(source.inputs, inputs, strict=True)),
-        tuple(_end(name, t) for name, t in zip(source.outputs, frozen.outputs, strict=True)),
+        _inlined(frozen),
+        tuple(End.of(s.name, t) for s, t in zip(source.inputs, inputs, strict=True)),
+        tuple(End.of(name, t) for name, t in zip(source.outputs, frozen.outputs, strict=True)),
         scopes,
         recurrences,
     )
+
+
+def _refuse_state(source: Source) -> None:
+    for path, layer in [] if source.model is None else layers_of(source.model):
+        if getattr(layer, "stateful", False) is True and hasattr(layer, "reset_states"):
+            raise error(
+                "EK112",
+                f"the layer `{path}` keeps its state from call to call, which an ONNX graph cannot",
+                where=Where(nodes=(path,), scope=path),
+                help="set `stateful=False`, and pass the state as an input and an output if it is needed",
+            )
+
+
+def _without_variables(function: Any) -> Any:
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+    return convert_variables_to_constants_v2(function, lower_control_flow=False, aggressive_inlining=True)
+
+
+def _inlined(frozen: Any) -> Any:
+    """Returns the graph without the calls that freezing leaves: functions marked for XLA.
+
+    Keras marks grouped convolutions so.
+    """
+    import tensorflow as tf
+    from tensorflow.core.protobuf import config_pb2, rewriter_config_pb2
+    from tensorflow.python.grappler import tf_optimizer
+    from tensorflow.python.training import saver
+
+    graph_def = frozen.graph.as_graph_def(add_shapes=True)
+    nodes = [*graph_def.node, *(n for f in graph_def.library.function for n in f.node_def)]
+    if not any(n.op in ("PartitionedCall", "StatefulPartitionedCall") for n in nodes):
+        return graph_def
+    for owner in [*nodes, *graph_def.library.function]:
+        owner.attr.pop("_XlaMustCompile", None)
+    with tf.Graph().as_default() as graph:
+        tf.import_graph_def(graph_def, name="")
+        meta = saver.export_meta_graph(graph_def=graph_def, graph=graph)
+    ends = [t.name for t in (*frozen.inputs, *frozen.outputs)]
+    meta.collection_def["train_op"].node_list.value.extend(ends)  # grappler keeps what is fetched
+    config = config_pb2.ConfigProto()
+    rewrite = config.graph_options.rewrite_options
+    rewrite.min_graph_nodes = -1
+    rewrite.optimizers.append("function")
+    rewrite.function_optimization = rewriter_config_pb2.RewriterConfig.AGGRESSIVE
+    return tf_optimizer.OptimizeGraph(config, meta)
 
 
 def layers_of(layer: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -88,11 +100,6 @@ def layers_of(layer: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
         path = f"{prefix}{child.name}"
         yield path, child
         yield from layers_of(child, f"{path}/")
-
-
-def _end(name: str, tensor: Any) -> End:
-    dims = None if tensor.shape.rank is None else tuple(tensor.shape.as_list())
-    return End(name, tensor.name, tensor.dtype, dims)
 
 
 @contextlib.contextmanager

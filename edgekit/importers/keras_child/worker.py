@@ -64,8 +64,13 @@ def _run(job: Job) -> dict[str, Any]:
     proto = to_onnx.to_onnx(frozen, source.name, scopes, batched=source.batched)
     target = Path(job.folder) / "model.onnx"
     target.write_bytes(proto.SerializeToString())
-    facts = {"loader": source.loader, "verified": verify.verify(source, target)}
-    return {"onnx": str(target), "scopes": frozen.scopes, "layers": sorted(source.layers), "facts": facts}
+    facts = {"loader": source.loader, **verify.verify(source, target)}
+    return {
+        "onnx": str(target),
+        "scopes": dict(frozen.scopes),
+        "layers": sorted(source.layers),
+        "facts": facts,
+    }
 
 
 def _source(job: Job) -> Source:
