@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,8 @@ class Outcome:
     Attributes:
         name: ONNX's name of the test.
         op: The op under test.
-        status: `pass`, `refused`, `wrong` or `crash`.
+        status: `pass`, `refused`, `wrong`, `crash`, or `runtime` where the artifact is ONNX and ONNX
+            Runtime does no better on the source model itself.
         code: The diagnostic's code for a refusal.
         detail: Why, in one line.
         seconds: Time taken.
@@ -37,6 +38,26 @@ class Outcome:
 
 def judge(case: Case, backend: str) -> Outcome:
     """Converts without verification, so that a wrong lowering cannot hide behind a refusal."""
+    outcome = _convert_and_run(case, backend)
+    if backend == "onnx" and outcome.status in ("wrong", "crash") and not _runs_as_expected(case):
+        return replace(outcome, status="runtime")
+    return outcome
+
+
+def _runs_as_expected(case: Case) -> bool:
+    """Tells whether ONNX Runtime itself passes the case."""
+    payload = case.model.SerializeToString()
+    try:
+        with runner_for("onnx", isolate=False) as runner:
+            results = [runner.run(payload, inputs) for inputs, _ in case.samples]
+    except EdgekitError:
+        return False
+    return not any(
+        _compare(case, want, list(got.values())) for (_, want), got in zip(case.samples, results, strict=True)
+    )
+
+
+def _convert_and_run(case: Case, backend: str) -> Outcome:
     op = _op_under_test(case)
     try:
         artifact = api.convert(case.model, backend, verify=False)

@@ -10,13 +10,16 @@ from pathlib import Path
 
 from tests.conformance.judge import Outcome
 
-STATUSES = ("pass", "refused", "wrong", "crash")
+STATUSES = ("pass", "refused", "wrong", "crash", "runtime")
 HEADER = """# Conformance
 
 ONNX's own backend node tests, all cases with plain tensors in and out. Operands that are parameters
 (axes, shapes, weights, scales) are bound as initializers; each case is converted *without*
 verification, so that a wrong lowering cannot hide behind a refusal, and its artifact is run on the
 test's inputs and compared with ONNX's expected outputs at ONNX's tolerance.
+
+*Refused* is a diagnostic with a code. *Runtime* means that ONNX Runtime does no better on the source model
+itself (it lacks a kernel, or its kernel differs from ONNX's expectation); it applies to the ONNX backend.
 
 `python -m tests.conformance --backend NAME` prints the figures and rewrites the section of a backend.
 """
