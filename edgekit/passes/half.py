@@ -16,7 +16,7 @@ from onnx import defs
 
 from edgekit.diagnostics import Diagnostic, Severity, Where
 from edgekit.ir import Origin, inherit, origin_of
-from edgekit.passes.edit import all_graphs, is_constant, new_initializer, subgraphs
+from edgekit.passes.edit import all_graphs, attribute, is_constant, new_initializer, subgraphs
 from edgekit.passes.inference import schema_of
 
 LARGEST = float(np.finfo(np.float16).max)
@@ -31,8 +31,16 @@ KEEP = {
     "Resize": "coordinates need more than 11 bits",
     "Cast": "a conversion states its own dtype",
     "CastLike": "a conversion states its own dtype",
+    "BitCast": "the bits have a meaning of their own",
 }
 """Ops that stay in float32, and why."""
+
+STATED = ("dtype", "output_dtype", "output_datatype")
+"""Attributes that state a dtype: the node keeps it."""
+
+
+def _by_design(node: ir.Node) -> bool:
+    return node.op_type in KEEP or any(name in node.attributes for name in STATED)
 
 
 def call(model: ir.Model) -> tuple[Diagnostic, ...]:
@@ -64,7 +72,7 @@ class _Half:
         reason, found = self._obstacle(node), None
         if reason is None:
             found = self._positions(node)
-            if found is None and node.op_type not in KEEP and any(map(self._is_float, node.inputs)):
+            if found is None and not _by_design(node) and any(map(self._is_float, node.inputs)):
                 reason = f"`{node.op_type}` does not take float16"
         if reason is not None:
             self.kept.setdefault(reason, []).append(node)
@@ -84,8 +92,8 @@ class _Half:
         """Returns why a node with float32 operands must stay, or `None`."""
         if not any(map(self._is_float, (*node.inputs, *node.outputs))):
             return None
-        if node.op_type in KEEP:
-            return None  # by design, not against the wish
+        if _by_design(node):
+            return None  # not against the wish
         if any(subgraphs(node)):
             return f"`{node.op_type}` holds graphs, which stay in float32"
         if schema_of(node.op_type, self.version, node.domain) is None or node.domain:
@@ -100,8 +108,12 @@ class _Half:
     def _positions(self, node: ir.Node) -> tuple[list[int], list[int]] | None:
         """Returns which inputs and outputs become float16; `None` when none, or only a part could."""
         schema = schema_of(node.op_type, self.version, node.domain)
-        if schema is None or node.op_type in KEEP or any(subgraphs(node)):
+        if schema is None or _by_design(node) or any(subgraphs(node)):
             return None
+        if not all(isinstance(v.type, ir.TensorType) for v in node.outputs if v.name != ""):
+            return None  # a sequence or optional keeps its element type
+        if attribute(node, "reduction", "none") != "none":
+            return None  # ONNX Runtime scatters float16 without reduction only
         inputs = self._taking(schema, schema.inputs, node.inputs)
         outputs = self._taking(schema, schema.outputs, node.outputs)
         floats = [v for v in node.outputs if self._is_float(v)]

@@ -92,6 +92,8 @@ def bounds(maker: Maker) -> None:
         found = taken(maker, index, name)
         if found is not None:
             node.attributes[name] = ir.AttrFloat32(name, float(found[0]))
+    if attribute(node, "min", -np.inf) > attribute(node, "max", np.inf):
+        raise Unreachable("its lower bound is above the upper one")
     node.resize_inputs(1)
 
 

@@ -84,12 +84,14 @@ def _step_down(node: ir.Node, source: int, target: int) -> tuple[list[tuple[ir.N
     """Undoes changes from the newest on; returns parts that must go on from an opset, and whether any."""
     changed = False
     for version in reversed(versions_of(node.op_type)):
-        if not target < version <= source or node.op_type in UNCHANGED.get(version, frozenset()):
+        if not target < version <= source:
             continue
         if version == versions_of(node.op_type)[0]:
             raise Unreachable(f"it does not exist before opset {version}")
         reverse = REVERSES.get((node.op_type, version))
         if reverse is None:
+            if node.op_type in UNCHANGED.get(version, frozenset()):
+                continue
             raise Unreachable(f"its form before opset {version} has another meaning")
         maker = Maker(node)
         reverse(maker)
@@ -119,25 +121,41 @@ def _fit(node: ir.Node, target: int) -> None:
         del node.attributes[name]
     if len(node.inputs) > schema.max_input or len(node.outputs) > schema.max_output:
         raise Unreachable(f"it has more inputs or outputs than in opset {target}")
+    if len(node.inputs) < schema.min_input:
+        raise Unreachable(f"it has fewer inputs than in opset {target}")
     allowed = {c.type_param_str: c.allowed_type_strs for c in schema.type_constraints}
     for formals, values in ((schema.inputs, node.inputs), (schema.outputs, node.outputs)):
         for index, value in enumerate(values):
             formal = formals[min(index, len(formals) - 1)]
-            if value is not None and isinstance(value.type, ir.TensorType):
-                _check_dtype(formal, value, allowed, target)
+            if value is None and formal.option == defs.OpSchema.FormalParameterOption.Single:
+                raise Unreachable(f"its input `{formal.name}` is required in opset {target}")
+            if value is not None and value.type is not None:
+                _check_type(formal, value.type, allowed, target)
 
 
 def _value(default: object) -> object:
     return ir.serde.deserialize_attribute(default).value  # type: ignore[arg-type]
 
 
-def _check_dtype(
-    formal: defs.OpSchema.FormalParameter, value: ir.Value, allowed: dict[str, list[str]], target: int
+def _check_type(
+    formal: defs.OpSchema.FormalParameter,
+    kind: ir.TypeProtocol,
+    allowed: dict[str, list[str]],
+    target: int,
 ) -> None:
-    assert value.dtype is not None
-    name = value.dtype.name.lower()
-    if f"tensor({name})" not in allowed.get(formal.type_str, [formal.type_str]):
-        raise Unreachable(f"it does not take {name} in opset {target}")
+    text = _text(kind)
+    if text not in allowed.get(formal.type_str, [formal.type_str]):
+        plain = text.removeprefix("tensor(").removesuffix(")") if text.startswith("tensor") else text
+        raise Unreachable(f"it does not take {plain} in opset {target}")
+
+
+def _text(kind: ir.TypeProtocol) -> str:
+    """Returns a type as schemas write it: `seq(tensor(float))`."""
+    if isinstance(kind, ir.SequenceType):
+        return f"seq({_text(kind.elem_type)})"
+    if isinstance(kind, ir.OptionalType):
+        return f"optional({_text(kind.elem_type)})"
+    return f"tensor({kind.dtype.name.lower()})"
 
 
 def _decompose(node: ir.Node, target: int, verdict: Unreachable) -> bool:

@@ -6,7 +6,7 @@ import numpy as np
 import onnx_ir as ir
 
 from edgekit.passes.downgrade.table import Unreachable, reverses
-from edgekit.passes.edit import Maker, attribute, constant, operand, rank_of
+from edgekit.passes.edit import Maker, attribute, constant, dims, operand, rank_of
 
 
 @reverses("Softmax", "LogSoftmax", "Hardmax", of=13)
@@ -81,3 +81,78 @@ def dropout(maker: Maker) -> None:
         node.attributes["ratio"] = ir.AttrFloat32("ratio", float(ratio.reshape(-1)[0]))
     node.attributes.pop("seed", None)
     node.resize_inputs(1)
+
+
+@reverses("Gemm", of=11)
+def gemm_bias(maker: Maker) -> None:
+    """The bias was required."""
+    node = maker.node
+    if operand(node, 2) is None and node.outputs[0].dtype is not None:
+        node.resize_inputs(3)
+        node.replace_input_with(2, maker.const(0, node.outputs[0].dtype, "bias"))
+
+
+@reverses("Sum", of=8)
+def sum_of_equal_shapes(maker: Maker) -> None:
+    """Sum did not broadcast; Add does."""
+    node = maker.node
+    if _equal_shapes(node):
+        return
+    total = node.inputs[0]
+    for value in node.inputs[1:]:
+        total = maker.op("Add", total, value)
+        total.type = node.outputs[0].type
+    maker.replace(total)
+
+
+@reverses("Max", "Min", "Mean", of=8)
+def equal_shapes(maker: Maker) -> None:
+    """They did not broadcast."""
+    if not _equal_shapes(maker.node):
+        raise Unreachable("it broadcasts, and its operands had to have equal shapes")
+
+
+def _equal_shapes(node: ir.Node) -> bool:
+    shapes = {dims(v) for v in node.inputs}
+    return len(shapes) == 1 and None not in shapes and None not in next(iter(shapes) or ())
+
+
+_WITH_AXIS = (
+    "ArgMax",
+    "ArgMin",
+    "Concat",
+    "Compress",
+    "Flatten",
+    "Gather",
+    "Hardmax",
+    "LogSoftmax",
+    "Softmax",
+)
+_WITH_AXES = (
+    "ReduceL1",
+    "ReduceL2",
+    "ReduceLogSum",
+    "ReduceLogSumExp",
+    "ReduceMax",
+    "ReduceMean",
+    "ReduceMin",
+)
+
+
+@reverses(*_WITH_AXIS, "Split", "Squeeze", "Unsqueeze", "OneHot", of=11)
+@reverses(*_WITH_AXES, "ReduceProd", "ReduceSum", "ReduceSumSquare", of=11)
+def axes_from_the_front(maker: Maker) -> None:
+    """Axes were not counted from the back."""
+    node = maker.node
+    at = node.outputs[0] if node.op_type in ("Unsqueeze", "OneHot") else node.inputs[0]
+    rank = rank_of(at)
+    for name in ("axis", "axes"):
+        value = attribute(node, name)
+        axes = [] if value is None else [value] if isinstance(value, int) else list(value)
+        if all(a >= 0 for a in axes) or (node.op_type == "OneHot" and axes == [-1]):
+            continue
+        if rank is None:
+            raise Unreachable("the rank of the input is unknown")
+        axes = [a + rank if a < 0 else a for a in axes]
+        single = isinstance(value, int)
+        node.attributes[name] = ir.AttrInt64(name, axes[0]) if single else ir.AttrInt64s(name, axes)
