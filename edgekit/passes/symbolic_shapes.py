@@ -97,7 +97,25 @@ def _sliced(size: Element, start: int, end: Element, step: int) -> Element:
     return size if start == 0 and step == 1 and whole else None
 
 
+def _resize(node: ir.Node, symbols: Symbols) -> Elements | None:
+    """Sizes that are given, or whole multiples; rounding is left to ONNX's own inference."""
+    data = symbols.shape(node.inputs[0])
+    if data is None or attribute(node, "keep_aspect_ratio_policy", "stretch") != "stretch":
+        return None
+    axes = [int(a) % data.size for a in attribute(node, "axes", None) or range(data.size)]
+    scales, sizes = constant(operand(node, 2)), symbols.known(operand(node, 3))
+    result = data.copy()
+    if sizes is not None and sizes.size == len(axes):
+        result[axes] = sizes
+    elif scales is not None and scales.size == len(axes) and (scales == scales.astype(int)).all():
+        result[axes] = [multiply(data[a], int(s)) for a, s in zip(axes, scales, strict=True)]
+    else:
+        return None
+    return result
+
+
 _RULES = {
+    "Resize": _resize,
     "Reshape": _reshape,
     "Expand": _expand,
     "ConstantOfShape": _constant_of_shape,
