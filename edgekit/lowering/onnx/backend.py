@@ -5,10 +5,14 @@ from __future__ import annotations
 import onnx_ir as ir
 
 from edgekit.artifact import Artifact, ArtifactFile, Binding
+from edgekit.diagnostics import error
 from edgekit.ir import Model
 from edgekit.lowering.backends import Recipe, file_stem, source_of, versions
 from edgekit.lowering.onnx.emit import emit_onnx
 from edgekit.passes.pipeline import Prepared
+
+MAX_BYTES = 2**31 - 2**20
+"""A protobuf message ends at 2 GiB; the last MiB is left for the graph itself."""
 
 
 def build(source: Model, prepared: Prepared, recipe: Recipe) -> Artifact:
@@ -26,6 +30,7 @@ def build(source: Model, prepared: Prepared, recipe: Recipe) -> Artifact:
         EdgekitError: EK306 if the opset cannot be reached; EK307 above 2 GiB.
     """
     emitted = emit_onnx(prepared.model, opset=recipe.opset, fp16=recipe.fp16)
+    _check_size(emitted.ir)
     payload = ir.serde.serialize_model(emitted.ir).SerializeToString(deterministic=True)
     return Artifact(
         backend="onnx",
@@ -46,3 +51,13 @@ def build(source: Model, prepared: Prepared, recipe: Recipe) -> Artifact:
         versions=versions("onnx", "onnx-ir"),
         diagnostics=emitted.diagnostics,
     )
+
+
+def _check_size(model: ir.Model) -> None:
+    size = sum(v.const_value.nbytes for v in model.graph.initializers.values() if v.const_value is not None)
+    if size > MAX_BYTES:
+        raise error(
+            "EK307",
+            f"the weights take {size} bytes and an ONNX file cannot exceed {2**31 - 1}",
+            help="store them in fewer bits (`--fp16`), or split the model",
+        )
