@@ -58,8 +58,10 @@ def pad(b: TFLiteBuilder, x: Value, pads: Sequence[tuple[int, int]], fill: Value
     return b.op("PAD", [x, amounts]) if fill is None else b.op("PADV2", [x, amounts, fill])
 
 
-def crop_or_pad(b: TFLiteBuilder, x: Value, pads: Sequence[tuple[int, int]]) -> Value:
-    """Pads every axis by (before, after) zeros; negative amounts drop elements."""
+def crop_or_pad(
+    b: TFLiteBuilder, x: Value, pads: Sequence[tuple[int, int]], fill: Value | None = None
+) -> Value:
+    """Pads every axis by (before, after) elements of `fill`; negative amounts drop elements."""
     if any(p < 0 for pair in pads for p in pair):
         cuts = [(max(0, -left), max(0, -right)) for left, right in pads]
         to_the_end = sum((right == 0) << axis for axis, (_, right) in enumerate(cuts))
@@ -69,7 +71,7 @@ def crop_or_pad(b: TFLiteBuilder, x: Value, pads: Sequence[tuple[int, int]]) -> 
         )
         attrs = {"begin_mask": 0, "end_mask": to_the_end}
         x = b.op("STRIDED_SLICE", [x, *map(b.ints, bounds)], attrs, dtype=x.dtype, shape=shape)
-    return pad(b, x, [(max(0, left), max(0, right)) for left, right in pads])
+    return pad(b, x, [(max(0, left), max(0, right)) for left, right in pads], fill)
 
 
 def padded(
