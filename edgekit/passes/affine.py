@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from edgekit.passes.edit import attribute, constant, dims, is_used
 
 Vector = NDArray[np.float64]
+READABLE = ("BatchNormalization", "Mul", "Div", "Add", "Sub")
+"""Ops that may be an affine map."""
 FLOATS = (ir.DataType.FLOAT, ir.DataType.DOUBLE)
 
 

@@ -82,7 +82,7 @@ def _nodes(graph: ir.Graph, opsets: dict[str, int]) -> int:
 
 def _key(node: ir.Node, opsets: dict[str, int]) -> Hashable | None:
     """Returns what determines the results of a node, or `None` when they are not determined."""
-    if node.domain or node.op_type in RANDOM or any(subgraphs(node)):
+    if node.domain or node.op_type in RANDOM or subgraphs(node):
         return None
     attributes = []
     for name, attr in sorted(node.attributes.items()):

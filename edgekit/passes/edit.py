@@ -14,6 +14,8 @@ from edgekit.ir import Origin, inherit, origin_of, set_origin
 from edgekit.ir.model import dims_of
 from edgekit.ir.spec import Dim
 
+_GRAPH, _GRAPHS = ir.AttributeType.GRAPH, ir.AttributeType.GRAPHS
+
 
 def attribute(node: ir.Node, name: str, default: Any = None) -> Any:
     """Returns an attribute as int, float, str, tuple or onnx_ir object, or the default."""
@@ -74,6 +76,24 @@ def static_shape(value: ir.Value | None) -> tuple[int, ...] | None:
     return tuple(d for d in sizes if isinstance(d, int))
 
 
+def make_attr(name: str, value: Any) -> ir.Attr:
+    """Makes an attribute of a Python value: int, float, str, graph, or a sequence of ints or floats."""
+    if isinstance(value, ir.Attr):
+        return value
+    if isinstance(value, (int, np.integer)):
+        return ir.AttrInt64(name, int(value))
+    if isinstance(value, float):
+        return ir.AttrFloat32(name, value)
+    if isinstance(value, str):
+        return ir.AttrString(name, value)
+    if isinstance(value, ir.Graph):
+        return ir.AttrGraph(name, value)
+    items = list(value)
+    if any(isinstance(item, float) for item in items):
+        return ir.AttrFloat32s(name, items)
+    return ir.AttrInt64s(name, [int(item) for item in items])
+
+
 def is_used(value: ir.Value) -> bool:
     """Tells whether a node reads the value or it is an output of a graph."""
     return bool(value.uses()) or value.is_graph_output()
@@ -87,13 +107,15 @@ def only_consumer(value: ir.Value) -> ir.Node | None:
     return next(iter(uses)).node
 
 
-def subgraphs(node: ir.Node) -> Iterator[ir.Graph]:
-    """Iterates over the graphs among the attributes of a node."""
+def subgraphs(node: ir.Node) -> list[ir.Graph]:
+    """Returns the graphs among the attributes of a node."""
+    found: list[ir.Graph] = []
     for attr in node.attributes.values():
-        if attr.type == ir.AttributeType.GRAPH:
-            yield attr.as_graph()
-        elif attr.type == ir.AttributeType.GRAPHS:
-            yield from attr.as_graphs()
+        if attr.type is _GRAPH:
+            found.append(attr.as_graph())
+        elif attr.type is _GRAPHS:
+            found.extend(attr.as_graphs())
+    return found
 
 
 def all_graphs(graph: ir.Graph) -> Iterator[ir.Graph]:
@@ -244,10 +266,10 @@ class Maker:
 
     def ops(self, op_type: str, *inputs: ir.Value | None, outputs: int, **attrs: Any) -> tuple[ir.Value, ...]:
         """Makes a node of the default domain with several outputs."""
-        present = {name: value for name, value in attrs.items() if value is not None}
+        present = [make_attr(name, value) for name, value in attrs.items() if value is not None]
         while inputs and inputs[-1] is None:
             inputs = inputs[:-1]
-        node = ir.Node("", op_type, inputs, ir.convenience.convert_attributes(present), num_outputs=outputs)
+        node = ir.Node("", op_type, inputs, present, num_outputs=outputs)
         inherit(node, *self._sources)
         number = f"{len(self.made)}" if self.made else ""
         node.name = f"{self.node.name or self._base}:{op_type.lower()}{number}"
@@ -287,6 +309,7 @@ __all__ = [
     "failure",
     "is_constant",
     "is_used",
+    "make_attr",
     "new_initializer",
     "only_consumer",
     "operand",

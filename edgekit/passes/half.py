@@ -32,6 +32,7 @@ KEEP = {
     "Cast": "a conversion states its own dtype",
     "CastLike": "a conversion states its own dtype",
     "BitCast": "the bits have a meaning of their own",
+    "MelWeightMatrix": "it states its own dtype",
 }
 """Ops that stay in float32, and why."""
 
@@ -94,7 +95,7 @@ class _Half:
             return None
         if _by_design(node):
             return None  # not against the wish
-        if any(subgraphs(node)):
+        if subgraphs(node):
             return f"`{node.op_type}` holds graphs, which stay in float32"
         if schema_of(node.op_type, self.version, node.domain) is None or node.domain:
             return f"`{node.op_type}` is not an op of ONNX"
@@ -108,7 +109,7 @@ class _Half:
     def _positions(self, node: ir.Node) -> tuple[list[int], list[int]] | None:
         """Returns which inputs and outputs become float16; `None` when none, or only a part could."""
         schema = schema_of(node.op_type, self.version, node.domain)
-        if schema is None or _by_design(node) or any(subgraphs(node)):
+        if schema is None or _by_design(node) or subgraphs(node):
             return None
         if not all(isinstance(v.type, ir.TensorType) for v in node.outputs if v.name != ""):
             return None  # a sequence or optional keeps its element type

@@ -92,7 +92,7 @@ def infer(node: ir.Node, version: int) -> tuple[Inferred, ...]:
     if node.op_type in LOCAL and not node.domain and len(node.outputs) == 1:
         return LOCAL[node.op_type](node)
     schema = schema_of(node.op_type, version, node.domain)
-    if schema is None or not schema.has_type_and_shape_inference_function or any(subgraphs(node)):
+    if schema is None or not schema.has_type_and_shape_inference_function or subgraphs(node):
         return nothing
     if any(v is not None and v.type is None for v in node.inputs):
         return nothing
@@ -130,13 +130,27 @@ def _ask_onnx(node: ir.Node, schema: defs.OpSchema, version: int) -> dict[str, o
         if value is None or value.type is None:
             continue
         types[name] = type_proto(value)
-        if is_constant(value) and (size_of(value) or 0) <= DATA_LIMIT and value.const_value is not None:
+        if _tells_shape(node, value):
+            assert value.const_value is not None
             data[name] = ir.serde.serialize_tensor(value.const_value)
     return dict(
-        shape_inference.infer_node_outputs(
-            schema, proto, types, data, opset_imports=[onnx.OperatorSetIdProto(domain="", version=version)]
-        )
+        shape_inference.infer_node_outputs(schema, proto, types, data, opset_imports=_imports(version))
     )
+
+
+def _tells_shape(node: ir.Node, value: ir.Value) -> bool:
+    """Tells whether a rule may read the elements of a constant: integers, and the scales of Resize."""
+    if value.dtype not in (ir.DataType.INT64, ir.DataType.INT32) and node.op_type not in (
+        "Resize",
+        "Upsample",
+    ):
+        return False
+    return is_constant(value) and (size_of(value) or 0) <= DATA_LIMIT
+
+
+@cache
+def _imports(version: int) -> list[onnx.OperatorSetIdProto]:
+    return [onnx.OperatorSetIdProto(domain="", version=version)]
 
 
 def type_proto(value: ir.Value) -> onnx.TypeProto:

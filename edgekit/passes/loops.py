@@ -118,7 +118,7 @@ def _invariant(
 def _types_only(graph: ir.Graph, version: int) -> bool:
     """Infers the types of a body without changing its nodes; `False` when that fails."""
     for node in graph:
-        if any(subgraphs(node)):
+        if subgraphs(node):
             found: Sequence[Inferred] = [Inferred(v.type, None) for v in node.outputs]
         else:
             try:

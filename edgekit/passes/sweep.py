@@ -87,7 +87,7 @@ class Sweep:
         self.upgraded += rewritten
         for part in parts:
             part.version = None
-            inner = version if any(subgraphs(part)) else self.target
+            inner = version if subgraphs(part) else self.target
             self._newest(part, inner)
 
     def _newest(self, node: ir.Node, inner: int) -> None:
@@ -141,7 +141,7 @@ class Sweep:
             self.symbols.elements[value] = elements
 
     def _fold(self, node: ir.Node) -> bool:
-        if node.domain or node.op_type not in fold.KERNELS or any(subgraphs(node)):
+        if node.domain or node.op_type not in fold.KERNELS or subgraphs(node):
             return False
         present = [v for v in node.inputs if v is not None]
         if not all(is_constant(v) for v in present) or not self._small_enough(node, present):

@@ -159,7 +159,7 @@ def _text(kind: ir.TypeProtocol) -> str:
 
 
 def _decompose(node: ir.Node, target: int, verdict: Unreachable) -> bool:
-    fragment = None if any(subgraphs(node)) else expand(node)
+    fragment = None if subgraphs(node) else expand(node)
     if fragment is None:
         raise _refusal(node, target, str(verdict))
     for part in splice(node, fragment):
