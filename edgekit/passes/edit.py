@@ -162,7 +162,7 @@ def new_initializer(graph: ir.Graph, array: NDArray[Any] | ir.TensorProtocol, na
     value = ir.Value(
         name=unique,
         type=ir.TensorType(tensor.dtype),
-        shape=ir.Shape(tensor.shape),
+        shape=ir.Shape(tensor.shape.numpy()),
         const_value=tensor,
     )
     graph.register_initializer(value)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any
 
+import numpy as np
 import onnx
 import onnx_ir as ir
 from onnx import defs, shape_inference
@@ -58,6 +59,19 @@ def _count(node: ir.Node) -> int | None:
     start, limit, delta = (scalar(v) for v in node.inputs)
     if start is None or limit is None or delta is None or not delta:
         return None
+    return range_length(start, limit, delta)
+
+
+def range_length(start: Any, limit: Any, delta: Any) -> int:
+    """Returns the number of elements of a Range: `ceil((limit - start) / delta)`, its definition.
+
+    Args:
+        start: First element, a numpy scalar; integers are counted exactly, floats in float64.
+        limit: The elements stay below it, or above for a negative step.
+        delta: The step, not 0.
+    """
+    if np.asarray(start).dtype.kind in "iu":
+        return max(-((int(start) - int(limit)) // int(delta)), 0)
     return max(math.ceil((float(limit) - float(start)) / float(delta)), 0)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import onnx_ir as ir
 
@@ -29,26 +30,85 @@ from edgekit.passes.report import PassReport
 FOLD_LIMIT_BYTES = 16 * 2**20
 """A folded constant may exceed the size of its inputs by this much, in bytes."""
 
-Pass = Callable[[ir.Model], PassReport]
+Run = Callable[[ir.Model], PassReport | tuple[PassReport, ...]]
 
-BEFORE: tuple[Pass, ...] = (inline_functions.call, lift_constants.call, sort.call)
-"""Passes that take a model of any opset: one graph, constants as initializers, in order."""
 
-AFTER: tuple[Pass, ...] = (
-    dead_code.call,
-    identities.call,
-    merge_relabels.call,
-    deduplicate.call,
-    recognise.call,
-    fuse_pad.call,
-    fuse_gemm.call,
-    fuse_affine.call,
-    batch_norm.call,
-    identities.call,
-    dead_code.call,
-    unique_names.call,
-)
-"""Passes on a normalised model: newest opset, folded, typed."""
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One pass at its place, with what makes the place right.
+
+    Attributes:
+        run: Changes a model in place and tells what it changed.
+        needs: Properties of the graph that it relies on.
+        gives: Properties that hold afterwards.
+        breaks: Properties that need not hold any more.
+    """
+
+    run: Run
+    needs: frozenset[str] = frozenset()
+    gives: frozenset[str] = frozenset()
+    breaks: frozenset[str] = frozenset()
+
+
+FLAT, LIFTED, SORTED = "no functions", "no Constant nodes", "sorted"
+NORMAL, FUSED = "newest opset, folded, typed", "affine maps in the weights before them"
+CLEAN, NAMED = "nothing unused", "unique names"
+PROMISED = frozenset({FLAT, LIFTED, SORTED, NORMAL, FUSED, CLEAN, NAMED})
+"""What `prepare` promises of its result."""
+
+
+def _step(run: Run, needs: Sequence[str], gives: Sequence[str] = (), breaks: Sequence[str] = ()) -> Step:
+    return Step(run, frozenset(needs), frozenset(gives), frozenset(breaks))
+
+
+def steps(fold_limit_bytes: int = FOLD_LIMIT_BYTES) -> tuple[Step, ...]:
+    """Returns the passes in the order in which they run.
+
+    Args:
+        fold_limit_bytes: How many bytes a folded constant may exceed its inputs by.
+    """
+    fold = partial(normalise.call, fold_limit_bytes=fold_limit_bytes)
+    rewriting = (CLEAN, NAMED)
+    return (
+        _step(inline_functions.call, (), (FLAT,), (LIFTED, SORTED, *rewriting)),
+        _step(lift_constants.call, (FLAT,), (LIFTED,), (NAMED,)),
+        _step(sort.call, (FLAT,), (SORTED,)),
+        _step(fold, (FLAT, LIFTED, SORTED), (NORMAL,), rewriting),
+        _step(dead_code.call, (NORMAL,), (CLEAN,)),
+        _step(identities.call, (NORMAL, CLEAN), (), (CLEAN,)),
+        _step(merge_relabels.call, (NORMAL,), (), rewriting),
+        _step(deduplicate.call, (NORMAL,), (), (CLEAN,)),
+        _step(recognise.call, (NORMAL,), (), rewriting),
+        _step(dead_code.call, (NORMAL,), (CLEAN,)),
+        _step(fuse_pad.call, (NORMAL, CLEAN), (), rewriting),
+        _step(fuse_gemm.call, (NORMAL,), (), rewriting),
+        _step(fuse_affine.call, (NORMAL,), (FUSED,), rewriting),
+        _step(batch_norm.call, (NORMAL, FUSED), (), rewriting),
+        _step(identities.call, (NORMAL,), (), (CLEAN,)),
+        _step(dead_code.call, (NORMAL,), (CLEAN,)),
+        _step(unique_names.call, (), (NAMED,)),
+    )
+
+
+def check_order(order: Sequence[Step]) -> None:
+    """Holds an order to what its passes need, and its end to what `prepare` promises.
+
+    Args:
+        order: Passes as they would run.
+
+    Raises:
+        ValueError: If a pass runs where something it needs does not hold.
+    """
+    holds: frozenset[str] = frozenset()
+    for position, step in enumerate(order):
+        if step.needs - holds:
+            raise ValueError(f"pass {position} needs {sorted(step.needs - holds)}")
+        holds = (holds - step.breaks) | step.gives
+    if PROMISED - holds:
+        raise ValueError(f"the order ends without {sorted(PROMISED - holds)}")
+
+
+check_order(steps())
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +144,8 @@ def prepare(model: Model, *, fold_limit_bytes: int = FOLD_LIMIT_BYTES) -> Prepar
             contradict each other, EK104 for an invalid graph.
     """
     work = model.ir.clone()
-    reports = [run(work) for run in BEFORE]
-    reports.extend(normalise.call(work, fold_limit_bytes))
-    reports.extend(run(work) for run in AFTER)
+    reports: list[PassReport] = []
+    for step in steps(fold_limit_bytes):
+        done = step.run(work)
+        reports.extend(done if isinstance(done, tuple) else (done,))
     return Prepared(replace(model, ir=work), tuple(reports))

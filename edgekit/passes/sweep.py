@@ -174,7 +174,7 @@ class Sweep:
             if shape is None or value.dtype is None or value.dtype == ir.DataType.STRING:
                 return False
             elements += math.prod(shape)
-            bytes_ += math.prod(shape) * value.dtype.itemsize
+            bytes_ += math.ceil(math.prod(shape) * value.dtype.itemsize)
         return elements <= given_elements or bytes_ <= given_bytes + self.fold_limit
 
     def _constants(self, node: ir.Node, arrays: Sequence[np.ndarray]) -> None:

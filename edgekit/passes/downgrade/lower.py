@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import onnx_ir as ir
 from onnx import defs
 
@@ -133,8 +135,8 @@ def _fit(node: ir.Node, target: int) -> None:
                 _check_type(formal, value.type, allowed, target)
 
 
-def _value(default: object) -> object:
-    return ir.serde.deserialize_attribute(default).value  # type: ignore[arg-type]
+def _value(default: Any) -> Any:
+    return ir.serde.deserialize_attribute(default).value
 
 
 def _check_type(

@@ -113,8 +113,8 @@ def equal_shapes(maker: Maker) -> None:
 
 
 def _equal_shapes(node: ir.Node) -> bool:
-    shapes = {dims(v) for v in node.inputs}
-    return len(shapes) == 1 and None not in shapes and None not in next(iter(shapes) or ())
+    shape = dims(node.inputs[0])
+    return shape is not None and None not in shape and all(dims(v) == shape for v in node.inputs)
 
 
 _WITH_AXIS = (

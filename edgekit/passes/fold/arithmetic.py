@@ -47,7 +47,7 @@ def activation(call: Call) -> Array:
         return np.maximum(call[0], np.zeros((), call[0].dtype))
     if call.node.op_type == "Sigmoid":
         return (1 / (1 + np.exp(-x))).astype(call[0].dtype)
-    return np.frompyfunc(math.erf, 1, 1)(x).astype(call[0].dtype) if x.size else call[0]
+    return np.asarray(np.frompyfunc(math.erf, 1, 1)(x), call[0].dtype)
 
 
 @folds("Add", "Sub", "Mul")
@@ -95,7 +95,7 @@ def power(call: Call) -> Array:
     if base.dtype.kind != "f" and (exponent.dtype.kind == "f" or np.any(exponent < 0)):
         raise Decline("integer base with a fractional or negative exponent")
     common = np.result_type(base, exponent) if base.dtype.kind == "f" else base.dtype
-    return np.power(base.astype(common), exponent.astype(common)).astype(base.dtype)
+    return np.asarray(np.power(base.astype(common), exponent.astype(common)), base.dtype)
 
 
 @folds("Max", "Min", "Sum")
@@ -119,7 +119,7 @@ def clip(call: Call) -> Array:
     low, high = call.get(1), call.get(2)
     lower = np.asarray(info.min if low is None else low.reshape(()), x.dtype)
     upper = np.asarray(info.max if high is None else high.reshape(()), x.dtype)
-    return np.minimum(np.maximum(x, lower), upper)
+    return np.asarray(np.minimum(np.maximum(x, lower), upper))
 
 
 @folds("Cast")

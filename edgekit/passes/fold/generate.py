@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import onnx_ir as ir
 
 from edgekit.passes.fold.table import Array, Call, Decline, folds, normal_axis, require_plain
+from edgekit.passes.inference import range_length
 
 
 @folds("ConstantOfShape")
@@ -25,11 +24,10 @@ def range_(call: Call) -> Array:
     start, limit, delta = (call[i].reshape(()) for i in range(3))
     if delta == 0 or start.dtype == np.float16:
         raise Decline("the count is not defined, or rounding differs between versions")
-    # The definition counts in the reals; float64 is exact enough for each count that fits the limit.
-    count = max(math.ceil((limit.astype(np.float64) - start) / delta.astype(np.float64)), 0)
+    count = range_length(start, limit, delta)
     if start.dtype.kind != "f":
-        return (int(start) + int(delta) * np.arange(count, dtype=np.int64)).astype(start.dtype)
-    return (start + np.arange(count).astype(start.dtype) * delta).astype(start.dtype)
+        return np.array(range(int(start), int(start) + count * int(delta), int(delta)), start.dtype)
+    return np.asarray(start + np.arange(count).astype(start.dtype) * delta, start.dtype)
 
 
 @folds("EyeLike")
@@ -53,7 +51,7 @@ def one_hot(call: Call) -> Array:
     indices = call[0].astype(np.int64)
     indices = np.expand_dims(np.where(indices < 0, indices + depth, indices), axis)
     positions = np.arange(depth).reshape([-1 if a == axis else 1 for a in range(call[0].ndim + 1)])
-    return np.where(indices == positions, on, off).astype(call[2].dtype)
+    return np.asarray(np.where(indices == positions, on, off), call[2].dtype)
 
 
 @folds("Trilu")

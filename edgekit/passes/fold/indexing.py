@@ -25,7 +25,7 @@ def gather_elements(call: Call) -> Array:
     """Takes single elements along an axis."""
     axis = normal_axis(call.attr("axis", 0), call[0].ndim)
     indices = _checked(call[1], call[0].shape[axis])
-    index = list(np.indices(indices.shape, sparse=True))
+    index: list[Array] = list(np.indices(indices.shape, sparse=True))
     index[axis] = indices
     return call[0][tuple(index)]
 

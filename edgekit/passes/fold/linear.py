@@ -12,7 +12,7 @@ def mat_mul(call: Call) -> Array:
     """Product over the last two axes, broadcasting the others."""
     require_plain(*call.inputs)
     if call[0].dtype.kind != "f":
-        return np.matmul(call[0], call[1])
+        return np.asarray(np.matmul(call[0], call[1]))
     product = np.matmul(call[0].astype(np.float64), call[1].astype(np.float64))
     return np.asarray(product).astype(call[0].dtype)
 
@@ -29,4 +29,4 @@ def gemm(call: Call) -> Array:
     bias = call.get(2)
     if bias is not None:
         result = result + call.attr("beta", 1.0) * bias.astype(np.float64)
-    return result.astype(call[0].dtype)
+    return np.asarray(result, call[0].dtype)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
 from edgekit.passes.fold.table import Array, Call, Decline, folds, normal_axis, refuse_nan, require_plain
@@ -15,7 +18,9 @@ def _axes(call: Call) -> tuple[int, ...] | None:
     return tuple(normal_axis(a, call[0].ndim) for a in axes)
 
 
-_FLOAT = {
+_Reduction = Callable[[Array, tuple[int, ...], bool], Any]
+
+_FLOAT: dict[str, _Reduction] = {
     "ReduceSum": lambda x, a, k: np.sum(x, a, keepdims=k),
     "ReduceMean": lambda x, a, k: np.mean(x, a, keepdims=k),
     "ReduceProd": lambda x, a, k: np.prod(x, a, keepdims=k),
@@ -23,7 +28,7 @@ _FLOAT = {
     "ReduceL2": lambda x, a, k: np.sqrt(np.sum(x * x, a, keepdims=k)),
     "ReduceSumSquare": lambda x, a, k: np.sum(x * x, a, keepdims=k),
 }
-_INTEGER = {
+_INTEGER: dict[str, _Reduction] = {
     "ReduceSum": lambda x, a, k: np.sum(x, a, dtype=x.dtype, keepdims=k),
     "ReduceProd": lambda x, a, k: np.prod(x, a, dtype=x.dtype, keepdims=k),
 }

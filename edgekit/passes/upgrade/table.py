@@ -42,7 +42,7 @@ def adapts(*op_types: str, to: int) -> Callable[[Adapter], Adapter]:
 
 def target_opset() -> int:
     """Returns the opset that models are brought to: the newest that onnx and the table both know."""
-    return min(defs.onnx_opset_version(), NEWEST)
+    return min(int(defs.onnx_opset_version()), NEWEST)
 
 
 @cache
