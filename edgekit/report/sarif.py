@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+import os
+from pathlib import Path, PurePath
 from typing import Any
+from urllib.parse import quote
 
 from edgekit.diagnostics import CODES, Diagnostic, Severity
 from edgekit.diagnostics.explain import explanation
@@ -81,9 +83,7 @@ def _location(diagnostic: Diagnostic) -> dict[str, Any]:
 
 def _uri(file: str) -> str:
     """Returns a relative reference below the working folder where possible, as viewers expect."""
-    path = Path(file)
-    try:
-        relative = path.resolve().relative_to(Path.cwd())
-    except ValueError:
-        return path.resolve().as_uri()
-    return relative.as_posix()
+    path = PurePath(os.path.abspath(file))  # noqa: PTH100 - `resolve` asks the disk; the name is untrusted
+    if path.is_relative_to(Path.cwd()):
+        return quote(path.relative_to(Path.cwd()).as_posix(), errors="replace")
+    return path.as_uri()
