@@ -6,6 +6,7 @@ import enum
 import hashlib
 import json
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from edgekit.importers.keras_config import StoredCode, stored_code
 WEIGHT_LIMIT = 2**31 - 1
 """Most bytes of weights; an ONNX model, which the weights end in, is one protobuf message."""
 _CONFIG_LIMIT = 64 * 2**20
+_DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError, ValueError)
+"""What `zipfile` raises on archives that are cut, altered, encrypted or compressed in an unknown way."""
 _HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 _ZIP_MAGIC = b"PK\x03\x04"
 _MEMBERS = frozenset({"config.json", "metadata.json", "model.weights.h5"})
@@ -103,6 +106,7 @@ def _head(path: Path) -> bytes:
 
 def _check_folder(path: Path) -> None:
     if (path / "saved_model.pb").is_file():
+        _head(path / "saved_model.pb")
         return
     if (path / "saved_model.pbtxt").is_file():
         raise error("EK102", f"`{path}` holds a SavedModel in text form, which is not read")
@@ -121,7 +125,7 @@ def _check_archive(path: Path, *, allow_code: bool) -> None:
         with zipfile.ZipFile(path) as archive:
             _check_members(path, archive)
             text = archive.read("config.json")
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, OSError, ValueError) as failure:
+    except _DAMAGED as failure:
         reason = str(failure).lower() or type(failure).__name__
         raise error(
             "EK103",

@@ -152,6 +152,9 @@ def graph_cases() -> Iterator[tuple[str, Callable[[Path], None]]]:
     yield "saved-tf1", saved_tf1
     yield "saved-python", saved_python
     yield "frozen", frozen
+    for i, content in enumerate((b"\x08\x01", b"\xff" * 64)):
+        yield f"damaged-saved-{i}", lambda to, c=content: damaged(to, Kind.SAVED_MODEL, c)
+        yield f"damaged-graph-{i}", lambda to, c=content: damaged(to, Kind.GRAPH, c)
 
 
 def from_saved(model, folder: Path, save: Callable[..., None]) -> None:
@@ -212,6 +215,11 @@ def frozen(folder: Path) -> None:
             np.savez(folder / "data.npz", x=value, out0=session.run(made, {x: value}))
     (folder / "frozen.pb").write_bytes(graph.as_graph_def().SerializeToString())
     answer(Kind.GRAPH, folder / "frozen.pb", folder)
+
+
+def damaged(folder: Path, kind: Kind, content: bytes) -> None:
+    (folder / "saved_model.pb").write_bytes(content)
+    answer(kind, folder if kind is Kind.SAVED_MODEL else folder / "saved_model.pb", folder)
 
 
 def loader_cases() -> Iterator[tuple[str, Callable[[Path], None]]]:

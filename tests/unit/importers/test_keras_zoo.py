@@ -240,6 +240,11 @@ def test_saved_model_that_runs_python_is_refused(zoo: Path) -> None:
     assert "PyFunc" in found["message"]
 
 
+@pytest.mark.parametrize("name", [f"damaged-{k}-{i}" for k in ("saved", "graph") for i in range(2)])
+def test_damaged_graphs_are_refused(zoo: Path, name: str) -> None:
+    assert _diagnostic(zoo, name)["code"] == "EK103"
+
+
 def test_files_of_keras_2_are_loaded_by_tf_keras(zoo: Path) -> None:
     assert _answer(zoo, "hard-sigmoid")["facts"]["loader"].startswith("tf-keras")
     assert _answer(zoo, "keras-cnn")["facts"]["loader"].startswith("Keras 3")
