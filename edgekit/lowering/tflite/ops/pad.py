@@ -90,7 +90,9 @@ def _extended(b: TFLiteBuilder, n: Op, x: Value, axis: int, pads: tuple[int, int
     if size is not None:
         if size == 0 or (mode == "wrap" and max(pads) > size):
             n.refuse(f"`{mode}` padding by {list(pads)} of an axis of {size} elements")
-        return Term(b, x).gather(np.pad(np.arange(size), pads, mode), axis).value  # type: ignore[call-overload]
+        places = np.arange(-pads[0], size + pads[1])
+        table = np.clip(places, 0, size - 1) if mode == "edge" else places % size
+        return Term(b, x).gather(table, axis).value
     if mode == "wrap":
         n.refuse("`wrap` padding of a size known only at run time", code="EK305")
     first, last = _end(b, x, axis, 0), _end(b, x, axis, -1)
