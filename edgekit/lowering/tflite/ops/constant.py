@@ -9,7 +9,12 @@ from edgekit.lowering.op import Op
 from edgekit.lowering.tflite.builder import TFLiteBuilder
 from edgekit.lowering.tflite.table import lowers
 
-_NUMBERS = {"value_float": np.float32, "value_floats": np.float32, "value_int": np.int64, "value_ints": np.int64}
+_NUMBERS = {
+    "value_float": np.float32,
+    "value_floats": np.float32,
+    "value_int": np.int64,
+    "value_ints": np.int64,
+}
 
 
 @lowers("Constant", since=1)
@@ -18,8 +23,7 @@ def constant(b: TFLiteBuilder, n: Op) -> Value:
     tensor = n.attr("value")
     if tensor is not None:
         return b.const(tensor.numpy())
-    for name, dtype in _NUMBERS.items():
-        if n.attr(name) is not None:
-            return b.const(n.attr(name), dtype)
-    kinds = ", ".join(f"`{name}`" for name in n.attrs)
-    n.refuse(f"a constant given as {kinds}")
+    name = next(iter(n.attrs))
+    if name not in _NUMBERS:
+        n.refuse(f"a constant given as `{name}`")
+    return b.const(n.attr(name), _NUMBERS[name])
