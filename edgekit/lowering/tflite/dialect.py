@@ -247,6 +247,8 @@ declare("CONV_3D", options="Conv3DOptions", infer=_conv3d)
 declare("AVERAGE_POOL_2D", "MAX_POOL_2D", options="Pool2DOptions", infer=_pool2d)
 declare("RESIZE_BILINEAR", options="ResizeBilinearOptions", version=3)
 declare("RESIZE_NEAREST_NEIGHBOR", options="ResizeNearestNeighborOptions", version=3)
+declare("DEPTH_TO_SPACE", options="DepthToSpaceOptions")
+declare("SPACE_TO_DEPTH", options="SpaceToDepthOptions")
 declare("PAD", "PADV2", infer=_pad)
 declare("MEAN", "SUM", "REDUCE_PROD", "REDUCE_MAX", "REDUCE_MIN", "REDUCE_ANY", "REDUCE_ALL",
         options="ReducerOptions", infer=_reduce)  # fmt: skip
