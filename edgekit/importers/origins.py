@@ -138,5 +138,7 @@ def subgraphs(node: ir.Node) -> list[tuple[str, ir.Graph]]:
 def _assign_graph(graph: ir.Graph, prefix: str) -> None:
     for node, id_ in zip(graph, unique_ids(graph), strict=True):
         set_origin(node, Origin((prefix + id_,), *place_of(node)))
+        if node.name:
+            node.name = id_  # runtimes refuse a name that two nodes have
         for name, inner in subgraphs(node):
             _assign_graph(inner, f"{prefix}{id_}/{name}/")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from edgekit.diagnostics import Diagnostic, EdgekitError, Severity, Where
+
+_MOST = 100
+"""Causes of one severity that are kept; a file that is wrong throughout needs no complete list."""
 
 _SHOWN = 60
 """Longest part of a name that a message repeats, in characters."""
@@ -28,6 +31,7 @@ class Findings:
     def __init__(self, file: str | None = None) -> None:
         self._file = file
         self._nodes: dict[_Cause, dict[str, None]] = {}
+        self._dropped = 0
 
     def add(
         self,
@@ -47,7 +51,12 @@ class Findings:
             severity: Only an error ends the import.
             help: What to do.
         """
-        nodes = self._nodes.setdefault(_Cause(code, message, severity, help), {})
+        cause = _Cause(code, message, severity, help)
+        alike = sum(c.severity is severity for c in self._nodes)
+        if cause not in self._nodes and alike >= _MOST:
+            self._dropped += 1
+            return
+        nodes = self._nodes.setdefault(cause, {})
         if node is not None:
             nodes[node] = None
 
@@ -57,7 +66,10 @@ class Findings:
             Diagnostic(c.code, c.message, c.severity, Where(self._file, nodes=tuple(nodes)), help=c.help)
             for c, nodes in self._nodes.items()
         ]
-        return tuple(sorted(found, key=lambda d: d.severity is not Severity.ERROR))
+        found.sort(key=lambda d: d.severity is not Severity.ERROR)
+        if self._dropped:
+            found[0] = replace(found[0], notes=(f"{self._dropped} more findings are not listed",))
+        return tuple(found)
 
     def raise_errors(self) -> None:
         """Ends the import when there is an error among the findings.

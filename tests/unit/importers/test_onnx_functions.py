@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import onnx
 import onnx.parser
@@ -193,15 +195,33 @@ def test_function_that_is_not_valid(text: str, code: str, message: str) -> None:
     assert message in found.message
 
 
+def doubling(levels: int) -> onnx.ModelProto:
+    """One node, called twice by a function that is called twice, and so on."""
+    bodies = [f"f{i} (v) => (r) {{ a = local.f{i + 1}(v) r = local.f{i + 1}(a) }}" for i in range(levels)]
+    texts = "\n".join(F + body for body in [*bodies, f"f{levels} (v) => (r) {{ r = Neg(v) }}"])
+    return parse(f"net (float[4] x) => (float[4] y) {{ y = local.f0(x) }}\n{texts}")
+
+
 def test_calls_that_multiply_without_bound() -> None:
-    start = "net (float[4] x) => (float[4] y) { y = local.f0(x) }"
-    chain = "\n".join(
-        f"{F} f{i} (v) => (r) {{ a = local.f{i + 1}(v) r = local.f{i + 1}(a) }}" for i in range(60)
-    )
-    proto = parse(f"{start}\n{chain}\n{F} f60 (v) => (r) {{ r = Neg(v) }}")
-    found = refused(proto)
+    found = refused(doubling(60))
     assert found.code == "EK107"
     assert f"{functions.MAX_NODES} are accepted" in found.message
+
+
+def test_many_calls_take_linear_time() -> None:
+    start = time.process_time()
+    model = load(doubling(12))
+    assert time.process_time() - start < 5
+    assert len(model.ir.graph) == 4096
+    names = [n.name for n in model.ir.graph]
+    assert len(set(names)) == len(names)
+
+
+def test_long_chain_of_calls_does_not_recurse() -> None:
+    chain = "\n".join(f"{F} f{i} (v) => (r) {{ r = local.f{i + 1}(v) }}" for i in range(2000))
+    start = "net (float[4] x) => (float[4] y) { y = local.f0(x) }"
+    (node,) = load(parse(f"{start}\n{chain}\n{F} f2000 (v) => (r) {{ r = Neg(v) }}")).ir.graph
+    assert node.op_type == "Neg"
 
 
 def test_function_defined_twice() -> None:

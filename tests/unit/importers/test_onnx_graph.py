@@ -48,6 +48,15 @@ def test_all_problems_are_reported_in_one_run() -> None:
     assert "`Add` of opset 17 takes 2 inputs, not 1" in messages
 
 
+def test_list_of_problems_ends() -> None:
+    nodes = [helper.make_node("Relu", [f"gone{i}"], [f"v{i}"]) for i in range(500)]
+    y = helper.make_tensor_value_info("v0", TensorProto.FLOAT, [1])
+    proto = helper.make_model(helper.make_graph(nodes, "g", [], [y]), ir_version=8)
+    found = refused(proto)
+    assert len(found) == 100
+    assert found[0].notes == ("400 more findings are not listed",)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
