@@ -66,7 +66,7 @@ def read(torch: Any, path: Path, *, allow_pickle: bool) -> Any:
                 f"loading `{path}` can run code stored in it",
                 where=where,
                 notes=found[:8],
-                help="pass `allow_pickle` when you trust the file, or export the model again",
+                help="export the model again, or pass `--allow-pickle` when you trust the file",
             )
     del reader
     try:

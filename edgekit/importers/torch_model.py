@@ -79,7 +79,7 @@ def _read_pickle(torch: Any, path: Path, allow_pickle: bool) -> Any:
                 f"`{path}` is a pickle: loading it runs code stored in it",
                 where=where,
                 help="export it with `torch.export.save`, name a factory (`module:function`), "
-                "or pass `allow_pickle` when you trust the file",
+                "or pass `--allow-pickle` when you trust the file",
             ) from refusal
         content = _unpickle(torch, path, where)
     if isinstance(content, torch.nn.Module):

@@ -224,7 +224,7 @@ class GraphCheck:
 
     def _define(self, scope: Scope, name: str, kind: str, node: str | None = None) -> None:
         if not name:
-            self.findings.add("EK104", f"an {kind} has no name", node)
+            self.findings.add("EK104", f"one {kind} has no name", node)
         elif not scope.define(name):
             self.findings.add("EK104", f"the {kind} {shown(name)} is defined twice", node)
 

@@ -240,9 +240,9 @@ def test_import_time_grows_linearly() -> None:
         y = helper.make_tensor_value_info(f"v{count}", TensorProto.FLOAT, [1])
         proto = helper.make_model(helper.make_graph(nodes, "g", [x], [y]), ir_version=8)
         proto.opset_import[0].version = 17
-        start = time.perf_counter()
+        start = time.process_time()
         load(proto)
-        return time.perf_counter() - start
+        return time.process_time() - start
 
     seconds(100)
     assert seconds(8000) < 40 * max(seconds(800), 0.01)
