@@ -166,7 +166,9 @@ def _interpreter(payload: Payload, threads: int, kernels: Kernels, observe: bool
             experimental_op_resolver_type=resolver,
             experimental_preserve_all_tensors=observe,
         )
-    interpreter.allocate_tensors()
+    signatures = [d["shape_signature"] for d in interpreter.get_input_details()]
+    if all(size >= 0 for sizes in signatures for size in sizes):
+        interpreter.allocate_tensors()  # with open sizes only the caller's are sure to fit
     return interpreter
 
 

@@ -44,6 +44,8 @@ def slice_(b: TFLiteBuilder, n: Op) -> Value:
     cuts = [_Cut(size=d) for d in x.shape]
     for i, axis in enumerate(int(a) % x.rank for a in given_axes):
         begin, end = _bound(b, n, 1, i), _bound(b, n, 2, i)
+        if steps[i] < 0 and begin != -1 and (x.shape[axis] is None or isinstance(begin, Value)):
+            begin = _not_before(b, begin, sz.size_of(b, x, axis))
         cuts[axis] = _cut(begin, end, steps[i], x.shape[axis])
     return _emit(b, x, cuts)
 
@@ -59,16 +61,34 @@ def _bound(b: TFLiteBuilder, n: Op, index: int, i: int) -> sz.Size:
     return b.cast(bound, np.int32)
 
 
+def _not_before(b: TFLiteBuilder, begin: sz.Size, size: sz.Size) -> sz.Size:
+    """Going backwards, ONNX starts at the first element what starts before it; LiteRT takes nothing."""
+    if isinstance(begin, int) and begin >= 0:
+        return begin
+    return sz.combine(b, "MAXIMUM", _clipped(begin), sz.combine(b, "SUB", 0, size))
+
+
 def _cut(begin: sz.Size, end: sz.Size, step: int, size: int | None) -> _Cut:
     if isinstance(begin, Value) or isinstance(end, Value):
         return _Cut(_clipped(begin), _clipped(end), step)
     if size is None:
         return _Cut(_clipped(begin), _clipped(end), step)
-    start, stop, _ = slice(begin, end, step).indices(size)
+    start, stop = _within(begin, end, step, size)
     length = len(range(start, stop, step))
     if length == 0:
         return _Cut(0, 0, 1, 0)
     return _Cut(start, None if stop < 0 else stop, step, length)
+
+
+def _within(begin: int, end: int, step: int, size: int) -> tuple[int, int]:
+    """Limits bounds to an axis.
+
+    Source: ONNX operator Slice; unlike Python's, a backward slice starts no earlier than element 0.
+    """
+    begin, end = (bound + size if bound < 0 else bound for bound in (begin, end))
+    if step > 0:
+        return max(0, min(begin, size)), max(0, min(end, size))
+    return max(0, min(begin, size - 1)), max(-1, min(end, size - 1))
 
 
 def _clipped(bound: sz.Size) -> sz.Size:
