@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -15,7 +16,10 @@ LAUNCHER = [sys.executable, "-c", "from edgekit.cli.main import main; main()"]
 
 def printed(command: str, folder: str) -> str:
     arguments = command.removeprefix("edgekit").split()
-    done = subprocess.run([*LAUNCHER, *arguments], cwd=folder, capture_output=True, text=True, check=False)
+    env = {**os.environ, "COLUMNS": "100"}
+    done = subprocess.run(
+        [*LAUNCHER, *arguments], cwd=folder, capture_output=True, text=True, check=False, env=env
+    )
     if done.returncode == 0:
         return done.stdout.rstrip()
     text = (done.stderr + done.stdout).replace(f"{Path(folder).resolve()}/", "")

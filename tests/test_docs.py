@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
 import shlex
 import subprocess
@@ -39,7 +40,10 @@ def run(command: str, folder: Path) -> str:
     program, *arguments = shlex.split(command)
     assert program == "edgekit"
     launcher = [sys.executable, "-c", "from edgekit.cli.main import main; main()"]
-    done = subprocess.run([*launcher, *arguments], cwd=folder, capture_output=True, text=True, check=False)
+    env = {**os.environ, "COLUMNS": "100"}  # the width that the README was printed at
+    done = subprocess.run(
+        [*launcher, *arguments], cwd=folder, capture_output=True, text=True, check=False, env=env
+    )
     ending = f"[exit {done.returncode}]" if done.returncode else ""
     assert "Traceback" not in done.stderr
     return done.stdout + ("" if done.returncode == 0 else done.stderr) + ending
