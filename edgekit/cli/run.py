@@ -29,12 +29,22 @@ _BARE = {".tflite": "tflite", ".onnx": "onnx"}
     metavar="[NAME=]FILE",
     help="An input: .npy, .npz or .safetensors; without a name, all arrays of the file. Repeatable.",
 )
+@click.option(
+    "--sample",
+    type=click.IntRange(min=0),
+    help="Take only this entry of the first axis of every array, as a batch of one.",
+)
 @click.option("-o", "--output", type=FILE, help="Save the outputs as .npz.")
 @click.option(
     "--timeout", type=click.FloatRange(min=0, min_open=True), default=300.0, help="Seconds for the run."
 )
 def command(
-    console: Console, artifact: Path, inputs: tuple[str, ...], output: Path | None, timeout: float
+    console: Console,
+    artifact: Path,
+    inputs: tuple[str, ...],
+    sample: int | None,
+    output: Path | None,
+    timeout: float,
 ) -> Report:
     """Run an artifact or a model on given inputs.
 
@@ -47,13 +57,13 @@ def command(
         raise error("EK506", f"`{output}` has no suffix of a known kind", help="outputs are saved as `.npz`")
     with console.stages() as stage:
         stage("run")
-        outputs, runner = _run(artifact, inputs, timeout)
+        outputs, runner = _run(artifact, inputs, sample, timeout)
     if output is not None:
         _save(output, outputs)
     return _report(artifact, outputs, runner, output)
 
 
-def _run(path: Path, inputs: Sequence[str], timeout: float) -> tuple[dict[str, Any], str]:
+def _run(path: Path, inputs: Sequence[str], sample: int | None, timeout: float) -> tuple[dict[str, Any], str]:
     from edgekit import api
     from edgekit.runners import runner_for
     from edgekit.runners.execute import run_artifact
@@ -64,10 +74,12 @@ def _run(path: Path, inputs: Sequence[str], timeout: float) -> tuple[dict[str, A
             raise error("EK101", f"`{path}` does not exist", where=Where(file=str(path)))
         with runner_for(backend, timeout_s=timeout) as runner:
             names = [port.name for port in runner.ports(path).inputs]
-            return runner.run(path, read_inputs(inputs, names)), f"{runner.name} {runner.version}"
+            return runner.run(
+                path, pick(read_inputs(inputs, names), sample)
+            ), f"{runner.name} {runner.version}"
     opened = api.open(path)
     with runner_for(opened.backend, timeout_s=timeout) as runner:
-        arrays = read_inputs(inputs, [spec.name for spec in opened.inputs])
+        arrays = pick(read_inputs(inputs, [spec.name for spec in opened.inputs]), sample)
         return run_artifact(opened, arrays, runner), f"{runner.name} {runner.version}"
 
 
@@ -99,6 +111,21 @@ def read_inputs(given: Sequence[str], names: Sequence[str]) -> dict[str, Any]:
                 raise error("EK505", f"the input `{key}` is given twice", where=Where(file=str(path)))
             arrays[key] = array
     return arrays
+
+
+def pick(arrays: Mapping[str, Any], sample: int | None) -> dict[str, Any]:
+    """Takes one entry of the first axis of every array, or the arrays as they are.
+
+    Raises:
+        EdgekitError: EK505 for arrays that have no such entry.
+    """
+    if sample is None:
+        return dict(arrays)
+    short = [name for name, array in arrays.items() if array.ndim == 0 or len(array) <= sample]
+    if short:
+        names = ", ".join(f"`{name}`" for name in short)
+        raise error("EK505", f"there is no sample {sample} in {names}; samples count from 0")
+    return {name: array[sample : sample + 1] for name, array in arrays.items()}
 
 
 def _only(arrays: Mapping[str, Any], name: str, path: Path) -> Any:

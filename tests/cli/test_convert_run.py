@@ -230,6 +230,16 @@ class TestRun:
         assert outcome.stderr.startswith(f"error[{code}]")
         assert words in outcome.stderr.replace("\n  ", " ")
 
+    def test_one_sample_of_many(self, run: Run, model: Path) -> None:
+        np.savez("many.npz", x=np.concatenate([image(0), image(1), image(2)]))
+        outcome = run("run", model, "-i", "many.npz", "--sample", "1", "-o", "y.npz")
+        assert outcome.code == 0, outcome.stderr
+        with np.load("y.npz") as saved:
+            np.testing.assert_allclose(saved["y"], expected(image(1)), atol=1e-4)
+        outcome = run("run", model, "-i", "many.npz", "--sample", "3")
+        assert outcome.code == 2
+        assert "there is no sample 3 in `x`" in outcome.stderr
+
     def test_pickled_arrays_are_refused(self, run: Run, model: Path) -> None:
         np.save("x.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
         outcome = run("run", model, "-i", "x=x.npy")
