@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 
 import onnx_ir as ir
 
-from edgekit.diagnostics import Diagnostic, Severity, Where, error
+from edgekit.diagnostics import Diagnostic, EdgekitError, Severity, Where, error
 from edgekit.ir import Model, Origin, numpy_dtype, origin_of
 from edgekit.lowering.builder import LedgerBuilder
 from edgekit.lowering.ledger import Lowered, Shape, Subgraph, TensorMap, Value
 from edgekit.lowering.op import LowerOptions, Op, Unlowerable
+from edgekit.lowering.opinion import contradiction
 
 Expand = Callable[[ir.Node], ir.Model | None]
 """Replaces one node by a small graph with one input and one output for each of the node's, in order."""
@@ -56,6 +57,10 @@ class _Refusal:
     verdict: Unlowerable
     decomposition: tuple[str, ...] = ()
     """Why the op's decomposition is of no help either; empty where there is none."""
+
+
+class _DependsOnRefused(Exception):  # noqa: N818 - says only that the cause is reported already
+    """A nested graph needs a value whose producer was refused."""
 
 
 @dataclass(slots=True)
@@ -139,16 +144,37 @@ class _Driver:
         mark = len(scope.builder.ops)
         scope.builder.origin = origin
         try:
-            results = self.native(node, scope, origin)
+            results = self.guarded(node, scope, origin)
+        except _DependsOnRefused:
+            del scope.builder.ops[mark:]
+            return
         except Unlowerable as verdict:
             del scope.builder.ops[mark:]
             reasons = () if verdict.final else self.expanded(node, scope, origin)
             if reasons is not None:
                 self.refusals.append(_Refusal(node.op_type, origin, verdict, reasons))
             return
-        _check(node, results)
         for value, result in zip(node.outputs, results, strict=False):
             scope.bind(value, result)
+
+    def guarded(self, node: ir.Node, scope: _Scope, origin: Origin) -> tuple[Value | None, ...]:
+        """Lowers a node; a lowering that fails says whose fault it is: the model's or ours.
+
+        Raises:
+            Unlowerable: If the node cannot be expressed, or contradicts itself (EK114).
+            EdgekitError: EK901 if the lowering fails on a sound node.
+        """
+        try:
+            results = self.native(node, scope, origin)
+            _check(node, results)
+        except (Unlowerable, _DependsOnRefused):
+            raise
+        except Exception as failure:
+            objection = contradiction(node, scope.opsets.get("", 1))
+            if objection is not None:
+                raise Unlowerable(f"it is not valid: {objection}", code="EK114", final=True) from failure
+            raise failure if isinstance(failure, EdgekitError) else _bug(node, f"`{failure!r}`") from failure
+        return results
 
     def native(self, node: ir.Node, scope: _Scope, origin: Origin) -> tuple[Value | None, ...]:
         version = node.version or scope.opsets.get(node.domain, 1)
@@ -205,6 +231,8 @@ class _Driver:
         if len(self.refusals) > refused:
             parts = sorted({f"`{r.op_type}`" for r in self.refusals[refused:]})
             raise Unlowerable(f"its `{name}` holds {', '.join(parts)}, which cannot be expressed")
+        if any(self._undefined(v, scope) for v in graph.outputs):
+            raise _DependsOnRefused
         outputs = [scope.find(v) for v in graph.outputs]
         captured = tuple(scope.captured.values())
         inner = [scope.values[v] for v in scope.captured]

@@ -66,8 +66,15 @@ class TFLiteBuilder(LedgerBuilder):
         return outputs
 
     def ints(self, values: Sequence[int] | int) -> Value:
-        """Makes an int32 constant, the type of TFLite's axes, shapes and permutations."""
-        return self.const(values, np.int32)
+        """Makes an int32 constant, the type of TFLite's axes, shapes and permutations.
+
+        Raises:
+            Unlowerable: If a value does not fit.
+        """
+        try:
+            return self.const(values, np.int32)
+        except OverflowError:
+            raise Unlowerable("a size or an index does not fit into int32") from None
 
     def scalar(self, value: float, like: Value) -> Value:
         """Makes a rank-0 constant of another value's dtype."""
@@ -96,7 +103,9 @@ class TFLiteBuilder(LedgerBuilder):
 
     def transpose(self, x: Value, perm: Sequence[int]) -> Value:
         """Permutes the axes; constants at once, the identity not at all."""
-        order = [int(p) % x.rank for p in perm]
+        order = [int(p) % max(1, x.rank) for p in perm]
+        if sorted(order) != list(range(x.rank)):
+            raise ValueError(f"{list(perm)} does not permute {x.rank} axes")
         if order == list(range(x.rank)):
             return x
         if x.data is not None:
