@@ -25,9 +25,9 @@ from edgekit.passes.report import PassReport
 
 NAME = "identities"
 
-Rule = Callable[[ir.Node], bool]
+Rule = Callable[[ir.Node], ir.Value | None]
 RULES: dict[str, Rule] = {}
-"""Tells for a node of an op whether its first output equals its first input."""
+"""Gives for a node of an op the input that its first output equals, if any."""
 
 
 def rule(*op_types: str) -> Callable[[Rule], Rule]:
@@ -53,14 +53,14 @@ def call(model: ir.Model) -> PassReport:
     count = 0
     for graph in tuple(all_graphs(model.graph)):
         for node in tuple(graph):
-            if not node.domain and node.op_type in RULES and RULES[node.op_type](node):
-                count += _remove(node)
+            same = None if node.domain or node.op_type not in RULES else RULES[node.op_type](node)
+            count += same is not None and _remove(node, same)
     return PassReport(NAME, count, f"removed {count} nodes that change nothing")
 
 
-def _remove(node: ir.Node) -> bool:
-    same, result = node.inputs[0], node.outputs[0]
-    if same is None or any(is_used(v) for v in node.outputs[1:]):
+def _remove(node: ir.Node, same: ir.Value) -> bool:
+    result = node.outputs[0]
+    if any(is_used(v) for v in node.outputs[1:]):
         return False
     if result.is_graph_output():
         # Only a value of the same graph, computed and not an output itself, can take over the name.
@@ -73,95 +73,111 @@ def _remove(node: ir.Node) -> bool:
     return True
 
 
+def _first_if(holds: bool, node: ir.Node) -> ir.Value | None:
+    return node.inputs[0] if holds else None
+
+
 @rule("Identity")
-def _identity(node: ir.Node) -> bool:
-    return True
+def _identity(node: ir.Node) -> ir.Value | None:
+    return node.inputs[0]
 
 
 @rule("Concat", "Sum", "Max", "Min", "Mean")
-def _only_operand(node: ir.Node) -> bool:
-    return len(node.inputs) == 1
+def _only_operand(node: ir.Node) -> ir.Value | None:
+    return _first_if(len(node.inputs) == 1, node)
 
 
 @rule("Dropout")
-def _dropout(node: ir.Node) -> bool:
+def _dropout(node: ir.Node) -> ir.Value | None:
     training = operand(node, 2)
-    return training is None or scalar(training) == np.False_
+    return _first_if(training is None or scalar(training) == np.False_, node)
 
 
 @rule("Cast")
-def _cast(node: ir.Node) -> bool:
+def _cast(node: ir.Node) -> ir.Value | None:
     value = node.inputs[0]
-    return value is not None and value.dtype is not None and value.dtype == attribute(node, "to")
+    return _first_if(
+        value is not None and value.dtype is not None and value.dtype == attribute(node, "to"), node
+    )
 
 
 @rule("Transpose")
-def _transpose(node: ir.Node) -> bool:
+def _transpose(node: ir.Node) -> ir.Value | None:
     rank = rank_of(node.inputs[0])
     perm = attribute(node, "perm")
     if perm is None:
-        return rank is not None and rank < 2
-    return list(perm) == list(range(len(perm)))
+        return _first_if(rank is not None and rank < 2, node)
+    return _first_if(list(perm) == list(range(len(perm))), node)
 
 
 @rule("Reshape", "Expand", "Squeeze", "Unsqueeze", "Flatten")
-def _same_shape(node: ir.Node) -> bool:
+def _same_shape(node: ir.Node) -> ir.Value | None:
     """Equal sizes, symbols included, leave nothing to relabel."""
-    before, after = dims(node.inputs[0]), dims(node.outputs[0])
-    return before is not None and before == after and None not in before
+    return _first_if(_equal_sizes(node.inputs[0], node.outputs[0]), node)
 
 
-@rule("Slice", "Pad", "Tile")
-def _same_static_shape(node: ir.Node) -> bool:
-    if node.op_type == "Pad":
-        pads = constant(operand(node, 1))
-        return pads is not None and not pads.any()
-    if node.op_type == "Tile":
-        repeats = constant(operand(node, 1))
-        return repeats is not None and bool((repeats == 1).all())
+@rule("Slice")
+def _whole(node: ir.Node) -> ir.Value | None:
     steps = constant(operand(node, 4))
     forwards = operand(node, 4) is None or (steps is not None and bool((steps == 1).all()))
-    shape = static_shape(node.inputs[0])
-    return forwards and shape is not None and shape == static_shape(node.outputs[0])
+    return _first_if(forwards and _equal_sizes(node.inputs[0], node.outputs[0]), node)
+
+
+@rule("Pad")
+def _no_pads(node: ir.Node) -> ir.Value | None:
+    pads = constant(operand(node, 1))
+    return _first_if(pads is not None and not pads.any(), node)
+
+
+@rule("Tile")
+def _once(node: ir.Node) -> ir.Value | None:
+    repeats = constant(operand(node, 1))
+    return _first_if(repeats is not None and bool((repeats == 1).all()), node)
 
 
 @rule("Split")
-def _one_part(node: ir.Node) -> bool:
-    return len(node.outputs) == 1
+def _one_part(node: ir.Node) -> ir.Value | None:
+    return _first_if(len(node.outputs) == 1, node)
 
 
-@rule("Mul", "Div", "Pow")
-def _one(node: ir.Node) -> bool:
-    return _neutral(node, 1)
+@rule("Mul", "Div", "Pow", "Sub")
+def _neutral(node: ir.Node) -> ir.Value | None:
+    """A one, or for Sub a zero; not Add, for -0.0 + 0.0 is 0.0."""
+    number = 0 if node.op_type == "Sub" else 1
+    for index, other in ((0, 1), (1, 0)) if node.op_type == "Mul" else ((0, 1),):
+        value = node.inputs[index]
+        same_type = value is not None and value.dtype == node.outputs[0].dtype
+        if same_type and scalar(node.inputs[other]) == number and _equal_sizes(value, node.outputs[0]):
+            return value
+    return None
 
 
-@rule("Sub")
-def _zero(node: ir.Node) -> bool:
-    return _neutral(node, 0)  # not Add: -0.0 + 0.0 is 0.0
-
-
-def _neutral(node: ir.Node, number: int) -> bool:
-    first, second = node.inputs
-    if first is None or second is None or first.dtype != node.outputs[0].dtype:
-        return False
-    sizes = dims(first)
-    if sizes is None or None in sizes or sizes != dims(node.outputs[0]):
-        return False
-    return scalar(second) == number
+@rule("Where")
+def _decided(node: ir.Node) -> ir.Value | None:
+    flags = constant(node.inputs[0])
+    if flags is None or not flags.size or flags.any() != flags.all():
+        return None
+    value = node.inputs[1] if flags.all() else node.inputs[2]
+    return value if _equal_sizes(value, node.outputs[0]) else None
 
 
 @rule("DepthToSpace", "SpaceToDepth")
-def _block_of_one(node: ir.Node) -> bool:
-    return bool(attribute(node, "blocksize") == 1)
+def _block_of_one(node: ir.Node) -> ir.Value | None:
+    return _first_if(attribute(node, "blocksize") == 1, node)
 
 
 @rule("Resize")
-def _same_size(node: ir.Node) -> bool:
+def _same_size(node: ir.Node) -> ir.Value | None:
     """Sampling at the pixels themselves; cropping moves them."""
     shape = static_shape(node.inputs[0])
     scales = constant(operand(node, 2))
     if attribute(node, "coordinate_transformation_mode") == "tf_crop_and_resize":
-        return False
+        return None
     if scales is not None and scales.size and not (scales == 1).all():
-        return False
-    return shape is not None and shape == static_shape(node.outputs[0])
+        return None
+    return _first_if(shape is not None and shape == static_shape(node.outputs[0]), node)
+
+
+def _equal_sizes(a: ir.Value | None, b: ir.Value) -> bool:
+    sizes = dims(a)
+    return sizes is not None and None not in sizes and sizes == dims(b)

@@ -102,7 +102,7 @@ def objects(items: Any) -> Elements:
     """Returns items as an object array with Python ints."""
     array = np.asarray(items)
     result = np.empty(array.shape, object)
-    flat = [int(x) if isinstance(x, np.integer) else x for x in array.reshape(-1)]
+    flat = [x.item() if isinstance(x, np.generic) else x for x in array.reshape(-1)]
     for index, item in enumerate(flat):
         result.reshape(-1)[index] = item
     return result
@@ -172,9 +172,18 @@ def follow(node: ir.Node, symbols: Symbols) -> Elements | None:
     """Returns what is known of the elements of a node's only output, or `None` for nothing."""
     function = None if node.domain or len(node.outputs) != 1 else RULES.get(node.op_type)
     result = None if function is None else function(node, symbols)
-    if result is None or result.size > ELEMENT_LIMIT or all(e is None for e in result.reshape(-1)):
+    if result is None or result.size > ELEMENT_LIMIT:
         return None
-    return result
+    result = objects([_within(e, node.outputs[0]) for e in result.reshape(-1)]).reshape(result.shape)
+    return None if all(e is None for e in result.reshape(-1)) else result
+
+
+def _within(element: Any, value: ir.Value) -> Any:
+    """Returns an element, or unknown for an integer that the dtype of the value does not hold."""
+    if isinstance(element, bool) or not isinstance(element, int) or value.dtype not in _INTEGERS:
+        return element
+    info = np.iinfo(value.dtype.numpy())
+    return element if info.min <= element <= info.max else None
 
 
 @rule("Shape")

@@ -28,7 +28,16 @@ OLDEST_IR_VERSION = 4
 """Before, every initializer had to be an input as well."""
 
 NO_KERNEL = frozenset({"Swish", "SwiGLU"})
-"""Ops of ONNX that ONNX Runtime 1.32 has no kernel for at `RUNTIME_OPSET`, but for their function bodies."""
+"""Ops that ONNX Runtime 1.32 has no kernel for at `RUNTIME_OPSET`, but for those of their function bodies."""
+
+LAST_KERNEL = dict.fromkeys(
+    (
+        *("RoiAlign", "MaxRoiPool", "GlobalLpPool", "Multinomial", "Bernoulli"),
+        *("RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"),
+    ),
+    21,
+)
+"""Newest opset in which ONNX Runtime 1.32 has a kernel of an op, where that is below `RUNTIME_OPSET`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +63,7 @@ def emit_onnx(model: Model, *, opset: int | None = None, fp16: bool = False) -> 
 
     Args:
         model: The model that `passes.prepare` returned; not changed.
-        opset: The opset of the artifact; by default the newest that ONNX Runtime executes.
+        opset: The opset of the artifact; by default the newest in which ONNX Runtime executes its ops.
         fp16: Convert float32 weights and values to float16; inputs and outputs stay float32.
 
     Returns:
@@ -63,7 +72,7 @@ def emit_onnx(model: Model, *, opset: int | None = None, fp16: bool = False) -> 
     Raises:
         EdgekitError: EK306 naming the op that has no equivalent form at `opset`.
     """
-    target = min(RUNTIME_OPSET, target_opset()) if opset is None else opset
+    target = _newest_executed(model.ir) if opset is None else opset
     if not OLDEST_OPSET <= target <= target_opset():
         raise error(
             "EK306",
@@ -78,6 +87,11 @@ def emit_onnx(model: Model, *, opset: int | None = None, fp16: bool = False) -> 
     origins = {v.name: origin_of(node) for node in work.graph for v in node.outputs if v.name}
     _finish(work)
     return EmittedOnnx(work, target, origins, diagnostics)
+
+
+def _newest_executed(model: ir.Model) -> int:
+    ops = {node.op_type for graph in all_graphs(model.graph) for node in graph if not node.domain}
+    return min(RUNTIME_OPSET, target_opset(), *(LAST_KERNEL[op] for op in ops if op in LAST_KERNEL))
 
 
 def _decompose_without_kernel(model: ir.Model) -> None:
