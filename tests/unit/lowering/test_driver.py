@@ -50,6 +50,11 @@ def buggy(b: Toy, n: Op) -> Value:
     return b.op("LOG", n.operand(0), shape=(7, 7))
 
 
+@TABLE.lowers("Gemm", since=13)
+def fragile(b: Toy, n: Op) -> Value:
+    raise IndexError("tuple index out of range")
+
+
 @TABLE.lowers("If", since=25)
 def conditional(b: Toy, n: Op) -> Value:
     then, captured = n.subgraph("then_branch", [])
@@ -178,3 +183,37 @@ def test_newest_lowering_not_above_the_version_is_taken() -> None:
     assert [f and f(None, None) for f in found] == [None, 7, 7, 13, 13]
     with pytest.raises(ValueError, match="registered twice"):
         table.lowers("Add", since=7)(lambda b, n: None)
+
+
+def gemm(columns: int) -> Model:
+    weights = helper.make_tensor("w", TensorProto.FLOAT, [columns, 3], [0.0] * columns * 3)
+    source = model(helper.make_node("Gemm", ["x", "w"], ["y"], name="dense"))
+    value = source.ir.graph[0].inputs[1]
+    value.const_value = ir.from_proto(weights)
+    value.type, value.shape = ir.TensorType(ir.DataType.FLOAT), ir.Shape([columns, 3])
+    source.ir.graph.register_initializer(value)
+    return source
+
+
+def test_lowering_that_fails_on_an_invalid_node_blames_the_model() -> None:
+    (diagnostic,) = run(gemm(5)).diagnostics  # x is [2, 3]: the inner sizes do not match
+    assert (diagnostic.code, diagnostic.where.nodes) == ("EK114", ("dense",))
+
+
+def test_lowering_that_fails_on_a_sound_node_blames_itself() -> None:
+    with pytest.raises(EdgekitError, match="tuple index out of range") as caught:
+        run(gemm(3))
+    assert caught.value.diagnostics[0].code == "EK901"
+    assert caught.value.diagnostics[0].where.nodes == ("dense",)
+
+
+def test_branch_that_needs_a_refused_value_is_not_a_second_problem() -> None:
+    branch = helper.make_graph(
+        [], "then", [], [helper.make_tensor_value_info("refused", TensorProto.FLOAT, [2, 3])]
+    )
+    ports = (
+        helper.make_tensor_value_info("x", TensorProto.FLOAT, [2, 3]),
+        helper.make_tensor_value_info("c", TensorProto.BOOL, []),
+    )
+    nodes = (node("Neg", "x", "refused"), node("If", "c", "y", then_branch=branch, else_branch=branch))
+    assert [d.data["op_type"] for d in run(model(*nodes, inputs=ports)).diagnostics] == ["Neg"]
