@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 
+import numpy as np
+
 from edgekit.lowering.ledger import Value
 from edgekit.lowering.op import Op
 from edgekit.lowering.tflite.builder import TFLiteBuilder
@@ -53,9 +55,11 @@ def absolute(b: TFLiteBuilder, n: Op) -> Value:
 
 @lowers("Sign", since=13)
 def sign(b: TFLiteBuilder, n: Op) -> Value:
-    """Sign -> SIGN, which keeps NaN; int64 -> its limits at -1 and 1."""
+    """Sign -> SIGN, which keeps NaN; int64 -> its limits at -1 and 1; unsigned -> whether it is 0."""
     x = n.operand(0)
-    if x.dtype.name in ("int64", "uint32"):
+    if x.dtype.kind == "u":
+        return modular(b, [x], lambda v: b.cast(b.cast(v, np.bool_), v.dtype))
+    if x.dtype == "int64":
         return carried(b, [x], ("int64",), lambda v: Term(b, v).clip(-1, 1).value)
     return carried(b, [x], ("float32", "float64", "int32"), lambda v: b.unary("SIGN", v))
 

@@ -13,13 +13,19 @@ from edgekit.lowering.op import Op
 from edgekit.lowering.tflite.builder import TFLiteBuilder
 from edgekit.lowering.tflite.formula import Term
 from edgekit.lowering.tflite.kernels import carried, carrier
+from edgekit.lowering.tflite.movement import bitcast
 from edgekit.lowering.tflite.table import lowers
+
+_SIGN = -(2**63)
+"""Adding it flips the sign bit, which turns the order of unsigned numbers into that of signed ones."""
 
 
 @lowers("Div", since=14)
 def div(b: TFLiteBuilder, n: Op) -> Value:
     """Div -> DIV; 64-bit integers -> quotients of floats, corrected until they are exact."""
     x, y = n.operand(0), n.operand(1)
+    if x.dtype == np.uint64:
+        return _unsigned(b, x, y)[0]
     if carrier(x.dtype, ("float32", "int32", "int64")) == np.int64:
         return carried(b, [x, y], ("int64",), lambda p, q: _long_division(Term(b, p), Term(b, q)).value)
     return carried(b, [x, y], ("float32", "int32"), lambda p, q: b.binary("DIV", p, q))
@@ -28,6 +34,23 @@ def div(b: TFLiteBuilder, n: Op) -> Value:
 def _long_division(x: Term, y: Term) -> Term:
     """Truncated quotient of int64."""
     return exact_quotient(x - remainder(x, y, follows_dividend=True), y)
+
+
+def _unsigned(b: TFLiteBuilder, x: Value, y: Value) -> tuple[Value, Value]:
+    """Quotient and remainder of uint64, in int64: twice the quotient of half the dividend, and the rest.
+
+    Divisors from 2**63 on go in at most once.
+    """
+    p, q = Term(b, bitcast(b, x, np.int64)), Term(b, bitcast(b, y, np.int64))
+    low = Term(b, b.binary("FLOOR_MOD", p.value, b.const(2, np.int64)))
+    half = exact_quotient(p - low, p * 0 + 2)
+    half = (p < 0).where(half + _SIGN, half)
+    small = (q < 0).where(1, q)
+    twice = (q < 0).where(0, _long_division(half, small) * 2)
+    rest = p - twice * q
+    once_more = (rest + _SIGN) >= (q + _SIGN)
+    quotient, remainder = once_more.where(twice + 1, twice), once_more.where(rest - q, rest)
+    return bitcast(b, quotient.value, np.uint64), bitcast(b, remainder.value, np.uint64)
 
 
 def exact_quotient(rest: Term, y: Term) -> Term:
@@ -51,13 +74,15 @@ def mod(b: TFLiteBuilder, n: Op) -> Value:
     """Mod -> FLOOR_MOD, with the sign set right for `fmod`."""
     x, y = n.operand(0), n.operand(1)
     fmod = bool(n.attr("fmod", 0))
+    if x.dtype == np.uint64:
+        return _unsigned(b, x, y)[1]
     if x.dtype.kind in "iu":
         return carried(
             b, [x, y], ("int32", "int64"),
             lambda p, q: remainder(Term(b, p), Term(b, q), follows_dividend=fmod).value,
         )  # fmt: skip
     if not fmod:
-        n.refuse("floats need `fmod` = 1")
+        return carried(b, [x, y], ("float32",), lambda p, q: b.binary("FLOOR_MOD", p, q))
     return carried(b, [x, y], ("float32",), lambda p, q: _float_remainder(Term(b, p), Term(b, q)).value)
 
 
