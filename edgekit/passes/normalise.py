@@ -19,7 +19,7 @@ def call(model: ir.Model, fold_limit_bytes: int) -> tuple[PassReport, ...]:
     """Walks the model once.
 
     Args:
-        model: A sorted model without functions; changed in place.
+        model: A model without functions; changed in place.
         fold_limit_bytes: How many bytes a folded constant may exceed its inputs by.
 
     Returns:

@@ -22,9 +22,9 @@ from edgekit.passes import (
     merge_relabels,
     normalise,
     recognise,
-    sort,
     unique_names,
 )
+from edgekit.passes.order import require_order
 from edgekit.passes.report import PassReport
 
 FOLD_LIMIT_BYTES = 16 * 2**20
@@ -50,10 +50,10 @@ class Step:
     breaks: frozenset[str] = frozenset()
 
 
-FLAT, LIFTED, SORTED = "no functions", "no Constant nodes", "sorted"
+FLAT, LIFTED = "no functions", "no Constant nodes"
 NORMAL, FUSED = "newest opset, folded, typed", "affine maps in the weights before them"
 CLEAN, NAMED = "nothing unused", "unique names"
-PROMISED = frozenset({FLAT, LIFTED, SORTED, NORMAL, FUSED, CLEAN, NAMED})
+PROMISED = frozenset({FLAT, LIFTED, NORMAL, FUSED, CLEAN, NAMED})
 """What `prepare` promises of its result."""
 
 
@@ -70,10 +70,9 @@ def steps(fold_limit_bytes: int = FOLD_LIMIT_BYTES) -> tuple[Step, ...]:
     fold = partial(normalise.call, fold_limit_bytes=fold_limit_bytes)
     rewriting = (CLEAN, NAMED)
     return (
-        _step(inline_functions.call, (), (FLAT,), (LIFTED, SORTED, *rewriting)),
+        _step(inline_functions.call, (), (FLAT,), (LIFTED, *rewriting)),
         _step(lift_constants.call, (FLAT,), (LIFTED,), (NAMED,)),
-        _step(sort.call, (FLAT,), (SORTED,)),
-        _step(fold, (FLAT, LIFTED, SORTED), (NORMAL,), rewriting),
+        _step(fold, (FLAT, LIFTED), (NORMAL,), rewriting),
         _step(dead_code.call, (NORMAL,), (CLEAN,)),
         _step(identities.call, (NORMAL, CLEAN), (), (CLEAN,)),
         _step(merge_relabels.call, (NORMAL,), (), rewriting),
@@ -141,8 +140,9 @@ def prepare(model: Model, *, fold_limit_bytes: int = FOLD_LIMIT_BYTES) -> Prepar
 
     Raises:
         EdgekitError: EK108 for an op version that has no adapter, EK114 when shapes or types
-            contradict each other, EK104 for an invalid graph.
+            contradict each other, EK104 for nodes that are not in order.
     """
+    require_order(model.ir.graph)
     work = model.ir.clone()
     reports: list[PassReport] = []
     for step in steps(fold_limit_bytes):

@@ -66,7 +66,7 @@ class Sweep:
         """Walks a graph.
 
         Args:
-            graph: A sorted graph; changed in place.
+            graph: A graph in order; changed in place.
             version: The opset of the default domain that it is written in.
 
         Raises:
@@ -224,6 +224,7 @@ class Sweep:
             link = ir.Node("", "Identity", [new], num_outputs=1)
             inherit(link, node)
             graph.insert_before(node, link)
-            self.assign(link, [Inferred(new.type, dims_of(new.shape))])
-            new = link.outputs[0]
-        replace_value(old, new)
+            replace_value(old, link.outputs[0])
+            self._newest(link, self.target)
+        else:
+            replace_value(old, new)
