@@ -65,12 +65,12 @@ def max_unpool(b: TFLiteBuilder, n: Op) -> Value:
         for i, (d, s, k) in enumerate(zip(shape[2:], strides, kernel, strict=True))
     ]
     full = (*shape[:2], *image)
+    out = full if n.input(2) is None else n.known(2, "output_shape").tolist()
 
     def scatter(v: Value) -> Value:
         places = b.reshape(b.cast(indices, np.int32), (math.prod(shape), 1))
         operands = [places, b.reshape(v, (math.prod(shape),)), b.ints([math.prod(full)])]
         spread = b.op("SCATTER_ND", operands, dtype=v.dtype, shape=(math.prod(full),))
-        out = [d or 0 for d in n.out_shape()]
         return crop_or_pad(b, b.reshape(spread, full), [(0, d - f) for d, f in zip(out, full, strict=True)])
 
     return carried(b, [x], ("float32",), scatter)
