@@ -44,7 +44,7 @@ def load(
         EdgekitError: EK1xx when the source cannot be read, EK202 when an option has no meaning for
             the format, EK501 when a package for the format is not installed.
     """
-    _register_all()
+    load_importers()
     if isinstance(source, str) and factory.is_spec(source):
         source = factory.call(source)
     if isinstance(source, tuple) and len(source) == 2:
@@ -61,7 +61,7 @@ def load(
 
 
 @functools.cache
-def _register_all() -> None:
+def load_importers() -> None:
     """Imports the modules of this package that hold an importer; they register themselves."""
     names = (module.name for module in pkgutil.iter_modules(__path__))
     for name in (n for n in names if n.endswith(("_file", "_model"))):
