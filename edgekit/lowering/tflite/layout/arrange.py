@@ -55,7 +55,8 @@ def arrange(lowered: Lowered, io_layout: str = "source") -> Lowered:
     main = lowered.main
     image_like = {v: NCHW_TO_NHWC for v in (*main.inputs, *main.outputs) if v.rank == 4 and v.data is None}
     chosen = _arrange(main, image_like if io_layout == "nhwc" else {})
-    free = chosen if io_layout == "nhwc" else _arrange(main, image_like)
+    settled = io_layout == "nhwc" or not chosen.transposes
+    free = chosen if settled else _arrange(main, image_like)
     tensors = {
         name: chosen.places[tensor.value]
         for name, tensor in lowered.tensors.items()
