@@ -44,7 +44,10 @@ def installed() -> tuple[Plugin, ...]:
 
 def clashes() -> tuple[Diagnostic, ...]:
     """Returns one EK201 for each name that two plugins claim."""
-    plugins = installed()
+    return _clashes(installed())
+
+
+def _clashes(plugins: tuple[Plugin, ...]) -> tuple[Diagnostic, ...]:
     counts = Counter(p.name for p in plugins)
     return tuple(
         _clash(name, [p for p in plugins if p.name == name]) for name, n in sorted(counts.items()) if n > 1
@@ -62,10 +65,11 @@ def load_all() -> tuple[Plugin, ...]:
         EdgekitError: EK201 if two share a name, EK203 if one cannot be loaded: what it adds would be
             missing without a word.
     """
-    problems = (*clashes(), *(d for plugin in installed() for d in failures(plugin)))
+    plugins = installed()  # one scan: it reads a file of every distribution
+    problems = (*_clashes(plugins), *(d for plugin in plugins for d in failures(plugin)))
     if problems:
         raise EdgekitError(*problems)
-    return installed()
+    return plugins
 
 
 def failures(plugin: Plugin) -> tuple[Diagnostic, ...]:
