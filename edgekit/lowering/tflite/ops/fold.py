@@ -51,7 +51,7 @@ def col2im(b: TFLiteBuilder, n: Op) -> Value:
 
 @lowers("MaxUnpool", since=22)
 def max_unpool(b: TFLiteBuilder, n: Op) -> Value:
-    """MaxUnpool -> SCATTER_ND into the flattened image of the inferred size; then zeros around it."""
+    """MaxUnpool -> SCATTER_ND into the flattened image."""
     x, indices = n.operand(0), n.operand(1)
     shape = x.static_shape
     if shape is None:
@@ -65,12 +65,13 @@ def max_unpool(b: TFLiteBuilder, n: Op) -> Value:
         for i, (d, s, k) in enumerate(zip(shape[2:], strides, kernel, strict=True))
     ]
     full = (*shape[:2], *image)
-    out = full if n.input(2) is None else n.known(2, "output_shape").tolist()
+    if n.input(2) is not None and n.known(2, "output_shape").tolist() != list(full):
+        n.refuse(f"an `output_shape` other than {list(full)}; what indices then mean is not settled")
 
     def scatter(v: Value) -> Value:
         places = b.reshape(b.cast(indices, np.int32), (math.prod(shape), 1))
         operands = [places, b.reshape(v, (math.prod(shape),)), b.ints([math.prod(full)])]
         spread = b.op("SCATTER_ND", operands, dtype=v.dtype, shape=(math.prod(full),))
-        return crop_or_pad(b, b.reshape(spread, full), [(0, d - f) for d, f in zip(out, full, strict=True)])
+        return b.reshape(spread, full)
 
     return carried(b, [x], ("float32",), scatter)
