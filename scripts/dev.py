@@ -76,7 +76,9 @@ def main() -> int:
     command = commands.add_parser("demo", help=demo.__doc__)
     command.set_defaults(function=demo)
     command = commands.add_parser("test", help=test.__doc__)
-    command.add_argument("--light", action="store_true", help="leave out torch and TensorFlow; their tests skip")
+    command.add_argument(
+        "--light", action="store_true", help="leave out torch and TensorFlow; their tests skip"
+    )
     command.add_argument("pytest", nargs="*", help="passed to pytest")
     command.set_defaults(function=test)
     args = parser.parse_args()

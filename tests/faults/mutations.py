@@ -110,7 +110,9 @@ def flip(rng: random.Random, data: bytes) -> bytes:
     for _ in range(rng.choice((1, 3, 10))):
         if out:
             edge = min(len(out), 400)
-            at = rng.choice((rng.randrange(len(out)), rng.randrange(edge), len(out) - 1 - rng.randrange(edge)))
+            at = rng.choice(
+                (rng.randrange(len(out)), rng.randrange(edge), len(out) - 1 - rng.randrange(edge))
+            )
             out[at] ^= 1 << rng.randrange(8)
     return bytes(out)
 
@@ -145,7 +147,17 @@ def zero(rng: random.Random, data: bytes) -> bytes:
     return data[:at] + bytes(size) + data[at + size :]
 
 
-BYTES: tuple[Callable[[random.Random, bytes], bytes], ...] = (flip, flip, flip, cut, remove, insert, repeat, splice, zero)
+BYTES: tuple[Callable[[random.Random, bytes], bytes], ...] = (
+    flip,
+    flip,
+    flip,
+    cut,
+    remove,
+    insert,
+    repeat,
+    splice,
+    zero,
+)
 
 # Structure ---------------------------------------------------------------------------------------------
 
@@ -347,7 +359,9 @@ def expose_value(rng: random.Random, proto: onnx.ModelProto) -> None:
 
 def change_versions(rng: random.Random, proto: onnx.ModelProto) -> None:
     if proto.opset_import and rng.random() < 0.8:
-        rng.choice(proto.opset_import).version = rng.choice((-1, 0, 1, 6, 7, 9, 11, 13, 18, 21, 23, 99, 2**40))
+        rng.choice(proto.opset_import).version = rng.choice(
+            (-1, 0, 1, 6, 7, 9, 11, 13, 18, 21, 23, 99, 2**40)
+        )
     else:
         proto.ir_version = rng.choice((0, 1, 3, 4, 10, 99, 2**40))
 
