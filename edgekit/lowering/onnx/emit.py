@@ -11,11 +11,10 @@ import onnx_ir as ir
 from edgekit import __version__
 from edgekit.diagnostics import Diagnostic, EdgekitError, error
 from edgekit.ir import Model, Origin, origin_of
-from edgekit.passes import downgrade, half
+from edgekit.passes import dead_code, downgrade, half, unique_names
 from edgekit.passes.decompose import expand
 from edgekit.passes.edit import all_graphs
 from edgekit.passes.splice import splice
-from edgekit.passes.unique_names import call as make_names_unique
 from edgekit.passes.upgrade import target_opset
 
 RUNTIME_OPSET = 27
@@ -83,7 +82,8 @@ def emit_onnx(model: Model, *, opset: int | None = None, fp16: bool = False) -> 
     _decompose_without_kernel(work)
     diagnostics = half.call(work) if fp16 else ()
     downgrade.call(work, target)
-    make_names_unique(work)
+    dead_code.call(work)
+    unique_names.call(work)
     origins = {v.name: origin_of(node) for node in work.graph for v in node.outputs if v.name}
     _finish(work)
     return EmittedOnnx(work, target, origins, diagnostics)
