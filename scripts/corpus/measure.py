@@ -8,14 +8,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
-from corpus import opinions
+from corpus import exact, opinions
 from corpus.recorded import recorded
 from edgekit import api
 from edgekit.artifact import Artifact, Delta, Verification
 from edgekit.consistency.generate import Generator
 from edgekit.consistency.metrics import compare_tensor
+from edgekit.consistency.oracle import Oracle
 from edgekit.consistency.tolerance import default_tolerance, dtype_text
 from edgekit.consistency.verify import verify
 from edgekit.diagnostics import EdgekitError
@@ -54,15 +56,18 @@ def measure(folder: Path, path: Path) -> Row:
         return {"failure": {"code": first.code, "text": first.message, "notes": first.notes}}
     assert artifact.verification is not None
     ops = Counter(node.op_type for node in model.ir.graph.all_nodes())
-    comparisons = [_verified("seeded", artifact.verification)]
+    quantised = any("Quantize" in op or op.startswith("QLinear") or "Integer" in op for op in ops)
+    comparisons = [_verified("seeded", artifact.verification), *_more(folder, path, model, artifact)]
+    differs = not all(row["holds"] for row in comparisons)
     return {
-        "quantised": any("Quantize" in op or op.startswith("QLinear") or "Integer" in op for op in ops),
+        "quantised": quantised,
         "loader": model.ir.metadata_props.get("edgekit.import.loader"),
         "nodes": dict(ops),
         "ops": dict(Counter(op.op for op in emitted_ops(artifact))),
         "certificate": artifact.certificate,
         "seconds": seconds.spent,
-        "comparisons": comparisons + _more(folder, path, model, artifact),
+        "comparisons": comparisons,
+        "exact": _exact(folder, path, model, artifact) if differs and not quantised else None,
         "opinion": _opinion(folder, path, model, artifact),
     }
 
@@ -99,6 +104,22 @@ def _more(folder: Path, path: Path, model: Model, artifact: Artifact) -> list[Ro
     return rows
 
 
+def _exact(folder: Path, path: Path, model: Model, artifact: Artifact) -> Row:
+    """Compares the artifact with the source in float64, and the source in float32 with that too."""
+    samples = _samples(folder, path, model)
+    truth = [
+        {name: array.astype(np.float32) for name, array in outputs.items()}
+        for outputs in exact.run(model.to_proto(), samples)
+    ]
+    with ArtifactRunner(artifact) as runner:
+        ours = _compared(truth, [runner.run(sample) for sample in samples])
+    with Oracle(model, isolate=True, timeout_s=300) as oracle:
+        oracle.load()
+        source = _compared(truth, [oracle.run(sample) for sample in samples])
+    row = _row("all of these", "the source in float64", ours, len(samples))
+    return row | {"source": _row("", oracle.name, source, len(samples))["outputs"]}
+
+
 def _opinion(folder: Path, path: Path, model: Model, artifact: Artifact) -> Row | None:
     """Lays the artifact beside the `.tflite` that the model's authors published."""
     other = opinions.published_tflite(path)
@@ -109,7 +130,8 @@ def _opinion(folder: Path, path: Path, model: Model, artifact: Artifact) -> Row 
         ours = [runner.run(sample) for sample in samples]
     theirs = opinions.litert(other, samples, ours)
     oracle = f"`{other.relative_to(folder)}` in LiteRT"
-    return _row("", oracle, _compared(theirs, ours), len(samples))
+    shared = opinions.shared_weights(other, artifact.model_file.read())
+    return _row("", oracle, _compared(theirs, ours), len(samples)) | {"weights": shared}
 
 
 def _samples(folder: Path, path: Path, model: Model) -> list[Sample]:

@@ -48,6 +48,26 @@ def published_tflite(model: Path) -> Path | None:
     return beside[0] if beside else None
 
 
+def shared_weights(path: Path, ours: bytes) -> tuple[int, int]:
+    """Returns how many weights (tensors) of a published `.tflite` are in ours, and how many it has.
+
+    Two are the same if their values, in order of size, differ by at most 1e-5 of the largest: BatchNorm
+    may be folded in, axes and the gates of an LSTM may come in another order.
+    """
+    mine, theirs = _weights(ours), _weights(path)
+    same = [
+        any(a.shape == b.shape and np.abs(a - b).max() <= 1e-5 * np.abs(b).max() for a in mine)
+        for b in theirs
+    ]
+    return sum(same), len(same)
+
+
+def _weights(file: Path | bytes) -> list[Array]:
+    operands = {v for op in read_tflite(file).main.ops for v in op.inputs if v is not None}
+    data = [v.data for v in operands if v.data is not None and v.data.dtype == np.float32]
+    return [d for d in data if d.size > 1 and d.any()]
+
+
 def _is_float(path: Path) -> bool:
     main = read_tflite(path).main
     values = {v for op in main.ops for v in (*op.inputs, *op.outputs) if v is not None}

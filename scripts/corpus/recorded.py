@@ -41,30 +41,35 @@ def _for(title: str, *models: str) -> Callable[[Make], Make]:
 @_for("log-mel features of speech", "mlperf_tiny/str_ww_ref_model.h5")
 def _wake_word(folder: Path, model: Path) -> Iterator[Arrays]:
     with np.load(folder / "mlperf_tiny/sww_data/calibration_samples.npz") as data:
-        for features in data["specs"][::2]:
+        for features in data["specs"]:
             yield (features[None],)
 
 
 @_for("spectra of a machine's sound", "mlperf_tiny/ad01.h5", "mlperf_tiny_v1_3_onnx/deep_autoencoder.onnx")
 def _machine(folder: Path, model: Path) -> Iterator[Arrays]:
     values = np.fromfile(folder / "mlperf_tiny/ad_input/normal_id_01_00000000_hist_librosa.bin", "<f4")
-    for window in values.reshape(-1, 640)[::2]:
+    for window in values.reshape(-1, 640):
         yield (window[None],)
 
 
-@_for("a photograph", "mlperf_tiny/pretrainedResnet.h5", "mlperf_tiny_v1_3_onnx/resnet.onnx")
-def _taxi(folder: Path, model: Path) -> Iterator[Arrays]:
-    yield (_taxi_chw(folder).transpose(1, 2, 0)[None],)
+@_for("photographs", "mlperf_tiny/pretrainedResnet.h5", "mlperf_tiny_v1_3_onnx/resnet.onnx")
+def _small_photographs(folder: Path, model: Path) -> Iterator[Arrays]:
+    taxi = np.fromfile(folder / "mlperf_tiny_single_inputs/taxi_s_001241_chw.bin", np.uint8)
+    yield (taxi.reshape(1, 3, 32, 32).transpose(0, 2, 3, 1),)
+    for path in _photographs(folder):
+        yield (_image(path, "RGB", (32, 32))[None],)
 
 
-@_for("a photograph", "samplenet_omz/samplenet.onnx", "samplenet_omz/samplenet.pb")
-def _taxi_nchw(folder: Path, model: Path) -> Iterator[Arrays]:
-    yield (_taxi_chw(folder)[None] / 127.5 - 1,)
+@_for("photographs", "samplenet_omz/samplenet_tf2")
+def _normalised(folder: Path, model: Path) -> Iterator[Arrays]:
+    for (image,) in _small_photographs(folder, model):
+        yield (image / 127.5 - 1,)
 
 
-def _taxi_chw(folder: Path) -> Array:
-    values = np.fromfile(folder / "mlperf_tiny_single_inputs/taxi_s_001241_chw.bin", np.uint8)
-    return values.reshape(3, 32, 32).astype(np.float32)
+@_for("photographs", "samplenet_omz/samplenet.onnx", "samplenet_omz/samplenet.pb")
+def _normalised_nchw(folder: Path, model: Path) -> Iterator[Arrays]:
+    for (image,) in _normalised(folder, model):
+        yield (image.transpose(0, 3, 1, 2),)
 
 
 @_for("key points of hands", "hand_gesture/keypoint_classifier.hdf5")
@@ -101,9 +106,14 @@ def _people(folder: Path, model: Path) -> Iterator[Arrays]:
     "ultraface/version-RFB-320_without_postprocessing.onnx",
 )
 def _faces(folder: Path, model: Path) -> Iterator[Arrays]:
-    for name in ("grace_hopper.bmp", "cat.bmp", "owl.jpg"):
-        image = _image(folder / "coral_edgetpu/img" / name, "RGB", (320, 240))
+    for path in _photographs(folder):
+        image = _image(path, "RGB", (320, 240))
         yield (((image - 127) / 128).transpose(2, 0, 1)[None],)
+
+
+def _photographs(folder: Path) -> list[Path]:
+    names = ("bird.bmp", "cat.bmp", "grace_hopper.bmp", "owl.jpg", "sunflower.bmp")
+    return [folder / "coral_edgetpu/img" / name for name in names]
 
 
 def _image(path: Path, mode: str, size: tuple[int, int]) -> Array:
