@@ -6,8 +6,9 @@ Source of the equations: ONNX operator schemas of RNN, GRU and LSTM.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from edgekit.lowering.tflite.builder import TFLiteBuilder
 from edgekit.lowering.tflite.formula import Term
 from edgekit.lowering.tflite.ops.matmul import fully_connected
 from edgekit.lowering.tflite.spatial import split
@@ -40,6 +41,21 @@ class Cell:
     peepholes: tuple[Term, ...] = ()
     coupled: bool = False
     reset_after: bool = False
+
+    @property
+    def is_constant(self) -> bool:
+        """Tells whether no parameter is computed at run time."""
+        parameters = (self.weights, self.bias, *self.peepholes)
+        return all(p.value.data is not None for p in parameters)
+
+    def inside(self, b: TFLiteBuilder) -> Cell:
+        """Returns a cell of constant parameters that emits into a nested graph."""
+        return replace(
+            self,
+            weights=Term(b, self.weights.value),
+            bias=Term(b, self.bias.value),
+            peepholes=tuple(Term(b, p.value) for p in self.peepholes),
+        )
 
     def step(self, x: Term, state: State) -> State:
         """Advances by one step.

@@ -9,7 +9,7 @@ import numpy as np
 
 from edgekit.lowering.ledger import Value
 from edgekit.lowering.op import Op
-from edgekit.lowering.tflite import activations
+from edgekit.lowering.tflite import activations, recurrence
 from edgekit.lowering.tflite.builder import TFLiteBuilder
 from edgekit.lowering.tflite.cells import Activation, Cell, State
 from edgekit.lowering.tflite.formula import Term, constant
@@ -28,7 +28,7 @@ DIRECTIONS = {"forward": (False,), "reverse": (True,), "bidirectional": (False, 
 
 @lowers("RNN", "GRU", "LSTM", since=22)
 def recurrent(b: TFLiteBuilder, n: Op) -> tuple[Value, ...]:
-    """RNN, GRU, LSTM -> FULLY_CONNECTED and elementwise ops, unrolled over the sequence."""
+    """RNN, GRU, LSTM -> FULLY_CONNECTED and elementwise ops, unrolled over the sequence or in a WHILE."""
     x = n.operand(0)
     batch_first = n.attr("layout", 0) == 1
     signal = Term(b, b.cast(x, carrier(x.dtype, ("float32",))))
@@ -36,7 +36,8 @@ def recurrent(b: TFLiteBuilder, n: Op) -> tuple[Value, ...]:
     directions = DIRECTIONS[n.attr("direction") or "forward"]
     sequences, finals = [], []
     for d, backwards in enumerate(directions):
-        sequence, state = _unrolled(n, _cell(b, n, d), _gates(b, n, signal, d), _start(b, n, d), backwards)
+        gates, start = _gates(b, n, signal, d), _start(b, n, d)
+        sequence, state = _sequence(n, _cell(b, n, d), gates, start, _lengths(b, n), backwards=backwards)
         sequences.append(Term(b, insert_axis(b, sequence.value, 1)))
         finals.append([Term(b, insert_axis(b, s.value, 0)) for s in state])
     everything = _joined(b, sequences, 1)  # (length, directions, batch, hidden)
@@ -46,24 +47,24 @@ def recurrent(b: TFLiteBuilder, n: Op) -> tuple[Value, ...]:
     return tuple(v.cast(x.dtype).value for v in (everything, *last))
 
 
-def _unrolled(n: Op, cell: Cell, gates: Term, state: State, backwards: bool) -> tuple[Term, State]:
+def _sequence(
+    n: Op, cell: Cell, gates: Term, state: State, lengths: Term | None, *, backwards: bool
+) -> tuple[Term, State]:
     """Returns all outputs, (length, batch, hidden), and the state at the end."""
-    b, length = gates.b, gates.shape[0]
-    if length is None or not 0 < length <= UNROLLED:
-        n.refuse(f"a sequence of {length} steps; 1 to {UNROLLED} known ones can be expressed", code="EK305")
-    inputs = _unpacked(gates)
-    lengths = None if n.input(4) is None else Term(b, n.operand(4)).reshape((n.operand(4).shape[0], 1))
-    outputs: list[Term] = []
-    for t in reversed(range(length)) if backwards else range(length):
-        after = cell.step(inputs[t], state)
-        if lengths is None:
-            state, output = after, after[0]
-        else:
-            within = lengths > t
-            state = tuple(within.where(new, old) for new, old in zip(after, state, strict=True))
-            output = within.where(after[0], 0)
-        outputs.append(output)
-    return _packed(outputs[::-1] if backwards else outputs), state
+    length = gates.shape[0]
+    if length == 0:
+        n.refuse("a sequence without steps")
+    if length is not None and length <= UNROLLED:
+        return recurrence.unrolled(cell, gates, state, lengths, backwards=backwards)
+    if not cell.is_constant:
+        n.refuse(f"weights computed at run time for more than {UNROLLED} steps")
+    return recurrence.looped(cell, gates, state, lengths, backwards=backwards)
+
+
+def _lengths(b: TFLiteBuilder, n: Op) -> Term | None:
+    """The number of steps of each sequence: (batch, 1) in int32."""
+    lengths = n.input(4)
+    return None if lengths is None else Term(b, b.reshape(lengths, (lengths.shape[0], 1)))
 
 
 def _gates(b: TFLiteBuilder, n: Op, x: Term, d: int) -> Term:
@@ -159,24 +160,3 @@ _BETA = {"hardsigmoid": 0.5}
 
 def _joined(b: TFLiteBuilder, parts: Sequence[Term], axis: int) -> Term:
     return Term(b, b.concat([p.value for p in parts], axis))
-
-
-def _unpacked(x: Term) -> list[Term]:
-    """Splits the first axis into single elements without it."""
-    b, count, shape = x.b, x.shape[0], x.shape[1:]
-    if count == 1:
-        return [x.reshape(shape)]
-    attrs = {"num": count, "axis": 0}
-    parts = b.multi("UNPACK", [x.value], [(x.value.dtype, shape)] * (count or 0), attrs)
-    return [Term(b, part) for part in parts]
-
-
-def _packed(parts: Sequence[Term]) -> Term:
-    """Joins elements along a new first axis."""
-    first, b = parts[0], parts[0].b
-    shape = (len(parts), *first.shape)
-    if len(parts) == 1:
-        return first.reshape(shape)
-    attrs = {"values_count": len(parts), "axis": 0}
-    values = [p.value for p in parts]
-    return Term(b, b.op("PACK", values, attrs, dtype=first.value.dtype, shape=shape))
