@@ -25,6 +25,7 @@ from edgekit.passes.edit import (
     producer,
 )
 from edgekit.passes.report import PassReport
+from edgekit.passes.rounding import fits
 
 NAME = "fuse-affine"
 
@@ -61,7 +62,7 @@ def _fuse(node: ir.Node) -> bool:
         return False
     weights = kernel * _SCALERS[before.op_type](before, kernel, affine.scale)
     shifted, dtype = bias * affine.scale + affine.shift, kernel.dtype
-    if not (_fits(weights, dtype) and _fits(shifted, dtype)):
+    if not (fits(weights, dtype) and fits(shifted, dtype)):
         return False
     maker = Maker(node, before)
     attributes = {name: attr for name, attr in before.attributes.items() if name != "beta"}
@@ -81,18 +82,6 @@ def _bias_of(node: ir.Node, channels: int) -> Vector | None:
         return None if array is None else array.astype(np.float64)
     vector = per_channel(array, 2, 1, channels)
     return None if vector is None else vector * float(attribute(node, "beta", 1.0))
-
-
-def _fits(array: NDArray[np.float64], dtype: np.dtype) -> bool:
-    """Tells whether rounding loses only last digits, of each number or beside the largest one."""
-    if not array.size:
-        return True
-    with np.errstate(all="ignore"):
-        rounded = array.astype(dtype).astype(np.float64)
-    size = np.abs(array)
-    return bool(
-        np.isfinite(rounded).all() and (np.abs(rounded - array) <= 1e-6 * size + 1e-9 * size.max()).all()
-    )
 
 
 def _conv(node: ir.Node, kernel: NDArray[Any], scale: Vector) -> NDArray[np.float64]:

@@ -20,7 +20,7 @@ from onnx import defs, shape_inference
 
 from edgekit.ir.model import dims_of
 from edgekit.ir.spec import Dim
-from edgekit.passes.edit import failure, is_constant, scalar, size_of, subgraphs
+from edgekit.passes.edit import attribute, dims, failure, is_constant, operand, scalar, size_of, subgraphs
 
 DATA_LIMIT = 1024
 """Constants of up to this many elements are shown to the rules: axes, shapes, pads, scales."""
@@ -75,7 +75,24 @@ def range_length(start: Any, limit: Any, delta: Any) -> int:
     return max(math.ceil((float(limit) - float(start)) / float(delta)), 0)
 
 
+def spectrogram(node: ir.Node) -> tuple[Inferred, ...]:
+    """STFT: frames and bins. ONNX's rule takes an omitted `onesided` for 0; its default is 1."""
+    signal = node.inputs[0]
+    batch, size, *_ = dims(signal) or (None, None)
+    step, length = scalar(operand(node, 1)), scalar(operand(node, 3))
+    if length is None and operand(node, 3) is None:
+        window = dims(operand(node, 2))
+        length = size if operand(node, 2) is None else window and window[0]
+    bins = frames = None
+    if length is not None and not isinstance(length, str):
+        bins = int(length) // 2 + 1 if attribute(node, "onesided", 1) else int(length)
+        if isinstance(size, int) and step:
+            frames = (size - int(length)) // int(step) + 1
+    return (Inferred(None if signal is None else signal.type, (batch, frames, bins, 2)),)
+
+
 LOCAL["Range"] = counted
+LOCAL["STFT"] = spectrogram
 LOCAL.update(
     dict.fromkeys(
         (

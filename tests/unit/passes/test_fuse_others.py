@@ -100,3 +100,29 @@ def test_pad_with_another_reader_stays_for_it(lab):
     text = f"(float[1,2,5,5] x) => (float[a,b,c,d] y, float[e,f,g,h] z) {{ {body} }}"
     model = lab.proto(text, 17, w=f(3, 2, 3, 3), n=np.int64([0, 0, 1, 1, 0, 0, 1, 1]))
     assert lab.types(lab.keeps(model)) == ["Pad", "Conv", "Abs"]
+
+
+@pytest.mark.parametrize(
+    ("body", "left"),
+    [
+        ("a = Mul(x, c) y = Mul(a, d)", ["Mul"]),
+        ("a = Mul(c, x) b = Mul(a, d) y = Mul(e, b)", ["Mul"]),
+        ("a = Add(x, c) y = Add(e, a)", ["Add"]),
+        ("a = Mul(x, c) y = Add(a, d)", ["Mul", "Add"]),
+        ("a = Mul(x, c) b = Mul(a, d) y = Add(b, a)", ["Mul", "Mul", "Add"]),
+        ("a = Mul(x, row) y = Mul(a, column)", ["Mul", "Mul"]),
+        ("a = Mul(x, huge) y = Mul(a, huge)", ["Mul", "Mul"]),
+    ],
+)
+def test_constants_in_a_row(lab, body, left):
+    available = {
+        "c": f(4),
+        "d": f(1),
+        "e": f(3, 4),
+        "row": f(1, 4),
+        "column": f(3, 1),
+        "huge": np.float32(1e30),
+    }
+    used = {k: v for k, v in available.items() if any(f"{p}{k}{q}" in body for p in "( " for q in ",)")}
+    model = lab.proto(f"(float[3,4] x) => (float[3,4] y) {{ {body} }}", 17, **used)
+    assert lab.types(lab.keeps(model)) == left
