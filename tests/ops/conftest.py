@@ -14,11 +14,13 @@ from onnx.reference import ReferenceEvaluator
 
 from edgekit import api
 from edgekit.diagnostics import EdgekitError
+from edgekit.lowering.tflite.reader import read_tflite
 from edgekit.runners import runner_for
 from edgekit.runners.base import Runner
 from edgekit.runners.execute import ArtifactRunner
 
 Array = NDArray[Any]
+Dynamic = Collection[int] | Mapping[int, Collection[int]]
 OPSET = 26
 """The newest that ONNX Runtime executes."""
 
@@ -42,7 +44,7 @@ class Bench:
         *,
         outputs: int = 1,
         const: Collection[int] = (),
-        dynamic: Collection[int] = (),
+        dynamic: Dynamic = (),
         opset: int = OPSET,
         rtol: float = 1e-5,
         atol: float = 1e-6,
@@ -57,7 +59,7 @@ class Bench:
             attrs: Attributes.
             outputs: How many outputs to ask for.
             const: Operands bound as initializers.
-            dynamic: Operands whose sizes are all symbolic; others are static.
+            dynamic: Operands whose sizes are all symbolic, or the symbolic axes by operand.
             opset: Opset of the model.
             rtol: Relative tolerance of floats.
             atol: Absolute tolerance of floats.
@@ -94,7 +96,7 @@ class Bench:
         *,
         outputs: int = 1,
         const: Collection[int] = (),
-        dynamic: Collection[int] = (),
+        dynamic: Dynamic = (),
         opset: int = OPSET,
     ) -> str:
         """Converts and returns `code: message` of the refusal."""
@@ -104,6 +106,23 @@ class Bench:
             api.convert(model, "tflite", verify=False)
         first = caught.value.diagnostics[0]
         return f"{first.code}: {first.message}"
+
+    def emitted(
+        self,
+        op: str,
+        inputs: Sequence[Any],
+        attrs: Mapping[str, Any] | None = None,
+        *,
+        const: Collection[int] = (),
+        dynamic: Dynamic = (),
+        opset: int = OPSET,
+    ) -> list[str]:
+        """Converts and returns the names of the TFLite ops, transposes left out."""
+        arrays = [None if a is None else np.asarray(a) for a in inputs]
+        model = node_model(op, arrays, attrs, 1, const, dynamic, opset)
+        artifact = api.convert(model, "tflite", verify=False)
+        lowered = read_tflite(artifact.files[0].payload)
+        return [e.op for e in lowered.main.ops if e.op != "TRANSPOSE"]
 
     def _source(self, model: onnx.ModelProto, feed: dict[str, Array]) -> Sequence[Any]:
         names = [o.name for o in model.graph.output]
@@ -120,7 +139,7 @@ def node_model(
     attrs: Mapping[str, Any] | None,
     outputs: int,
     const: Collection[int],
-    dynamic: Collection[int],
+    dynamic: Dynamic,
     opset: int,
 ) -> onnx.ModelProto:
     """Makes a model of one node; its outputs are typed by shape inference."""
@@ -133,7 +152,10 @@ def node_model(
         if i in const:
             initializers.append(numpy_helper.from_array(array, name))
             continue
-        sizes = [f"{name}_{k}" if i in dynamic else d for k, d in enumerate(array.shape)]
+        axes = (
+            dynamic.get(i, ()) if isinstance(dynamic, Mapping) else range(array.ndim) if i in dynamic else ()
+        )
+        sizes = [f"{name}_{k}" if k in axes else d for k, d in enumerate(array.shape)]
         ports.append(helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(array.dtype), sizes))
     node = helper.make_node(op, names, results, **(attrs or {}))
     wanted = [onnx.ValueInfoProto(name=r) for r in results]

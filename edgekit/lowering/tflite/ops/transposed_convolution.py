@@ -115,6 +115,8 @@ def _spreads(n: Op, kernel: Sequence[int], x: Value) -> tuple[Spread, ...]:
             if wanted:
                 if size is None:
                     n.refuse("`output_shape` for an input of a size known only at run time", code="EK305")
+                if wanted[-rank:][i] < size:
+                    n.refuse(f"an `output_shape` {list(wanted)} smaller than the input")
                 total = (size - 1) * strides[i] + extent + extra[i] - wanted[-rank:][i]
             small, large = max(0, total) // 2, max(0, total) - max(0, total) // 2
             before, after = (small, large) if auto == "SAME_UPPER" else (large, small)
