@@ -11,7 +11,7 @@ from edgekit.diagnostics import Diagnostic, EdgekitError
 from edgekit.passes.decompose import expand
 from edgekit.passes.downgrade.table import REVERSES, Unreachable
 from edgekit.passes.edit import Maker, all_graphs, attribute, failure, subgraphs
-from edgekit.passes.inference import schema_of
+from edgekit.passes.inference import infer, schema_of
 from edgekit.passes.report import PassReport
 from edgekit.passes.splice import splice
 from edgekit.passes.upgrade import target_opset, versions_of
@@ -99,9 +99,19 @@ def _step_down(node: ir.Node, source: int, target: int) -> tuple[list[tuple[ir.N
         reverse(maker)
         changed = True
         if maker.replaced:
+            for part in maker.made:
+                _type(part, version - 1)
             return [(part, version - 1) for part in maker.made], True
     _fit(node, target)
     return [], changed
+
+
+def _type(part: ir.Node, version: int) -> None:
+    """States the types of a made node, which the schemas of the target are held against."""
+    for value, found in zip(part.outputs, infer(part, version), strict=True):
+        value.type = value.type or found.type
+        if value.shape is None and found.shape is not None:
+            value.shape = ir.Shape(found.shape)
 
 
 def _fit(node: ir.Node, target: int) -> None:

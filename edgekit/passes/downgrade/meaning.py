@@ -156,3 +156,18 @@ def axes_from_the_front(maker: Maker) -> None:
         axes = [a + rank if a < 0 else a for a in axes]
         single = isinstance(value, int)
         node.attributes[name] = ir.AttrInt64(name, axes[0]) if single else ir.AttrInt64s(name, axes)
+
+
+@reverses("Mod", of=28)
+def floored_mod(maker: Maker) -> None:
+    """Floats had the truncated remainder only; the floored one is moved to the side of the divisor."""
+    node = maker.node
+    a, b = node.inputs
+    if a is None or a.dtype is None or not a.dtype.is_floating_point() or attribute(node, "fmod", 0):
+        return
+    zero = maker.const(0, a.dtype, "zero")
+    rest = maker.op("Mod", a, b, fmod=1)
+    apart = maker.op("Xor", maker.op("Less", rest, zero), maker.op("Less", b, zero))
+    left = maker.op("Not", maker.op("Equal", rest, zero))
+    rest_on_side = maker.op("Where", maker.op("And", apart, left), maker.op("Add", rest, b), rest)
+    maker.replace(rest_on_side)
