@@ -12,7 +12,7 @@ _MODELING = frozenset(
     {
         *("activations", "constraints", "initializers", "regularizers"),
         *("dtype_policies", "mixed_precision", "quantizers"),
-        *("engine", "layers", "losses", "metrics", "models", "ops", "optimizers", "random"),
+        *("applications", "engine", "layers", "losses", "metrics", "models", "ops", "optimizers", "random"),
     }
 )
 _PACKAGES = ("keras", "tf_keras", "tensorflow.keras", "tensorflow.python.keras")

@@ -17,7 +17,7 @@ from edgekit.importers.keras_config import StoredCode, stored_code
 WEIGHT_LIMIT = 2**31 - 1
 """Most bytes of weights; an ONNX model, which the weights end in, is one protobuf message."""
 _CONFIG_LIMIT = 64 * 2**20
-_DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError, ValueError)
+DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError, ValueError)
 """What `zipfile` raises on archives that are cut, altered, encrypted or compressed in an unknown way."""
 _HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 _ZIP_MAGIC = b"PK\x03\x04"
@@ -125,7 +125,7 @@ def _check_archive(path: Path, *, allow_code: bool) -> None:
         with zipfile.ZipFile(path) as archive:
             _check_members(path, archive)
             text = archive.read("config.json")
-    except _DAMAGED as failure:
+    except DAMAGED as failure:
         reason = str(failure).lower() or type(failure).__name__
         raise error(
             "EK103",

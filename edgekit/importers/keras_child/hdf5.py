@@ -9,15 +9,16 @@ from typing import Any
 
 from edgekit.diagnostics import Where, error
 from edgekit.importers.keras_config import stored_code
-from edgekit.importers.keras_files import WEIGHT_LIMIT, Kind, refuse_code
+from edgekit.importers.keras_files import DAMAGED, WEIGHT_LIMIT, Kind, refuse_code
 
 
-def check(path: Path, kind: Kind, *, allow_code: bool) -> None:
+def check(path: Path, kind: Kind, *, folder: Path, allow_code: bool) -> None:
     """Refuses a file that is damaged, reaches outside itself, or holds no model.
 
     Args:
         path: An HDF5 file or a `.keras` archive.
         kind: Which of the two.
+        folder: Where the weights of an archive may be unpacked; seeking inside the archive is slow.
         allow_code: Whether code stored in the file may run.
 
     Raises:
@@ -25,11 +26,7 @@ def check(path: Path, kind: Kind, *, allow_code: bool) -> None:
             loading would run code, EK112 weights without a model.
     """
     if kind is Kind.ARCHIVE:
-        with (
-            zipfile.ZipFile(path) as archive,
-            archive.open("model.weights.h5") as member,
-            _opened(path, member) as file,
-        ):
+        with _opened(path, _unpacked(path, folder)) as file:
             _check_contents(path, file)
         return
     with open_file(path) as file:
@@ -63,7 +60,17 @@ def text_attribute(file: Any, name: str) -> str | None:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
 
 
-def _opened(path: Path, source: Any) -> Any:
+def _unpacked(path: Path, folder: Path) -> Path:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return Path(archive.extract("model.weights.h5", folder))
+    except DAMAGED as failure:
+        raise error(
+            "EK103", f"the weights in `{path}` are damaged", where=_at(path), notes=[str(failure)]
+        ) from None
+
+
+def _opened(path: Path, source: Path) -> Any:
     import h5py
 
     try:

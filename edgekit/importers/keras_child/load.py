@@ -141,14 +141,14 @@ def _refuse_other_meaning(path: Path, version: str, config: Any) -> None:
 
 
 def _refused(path: Path, version: str, config: Any, failures: list[tuple[str, Exception]]) -> EdgekitError:
-    texts = [str(f) for _, f in failures]
-    layer = next((m[1] for t in texts for m in [re.search(r"'name': '([^']+)'", t)] if m), None)
+    first = str(failures[0][1])  # the loader that fits the file; what the other misses says little
+    named, unknown = re.search(r"'name': '([^']+)'", first), re.search(_UNKNOWN, first)
+    layer = named[1] if named else None
     missing = any(isinstance(f, ImportError) for _, f in failures)
-    unknown = next((m[1] for t in texts for m in [re.search(_UNKNOWN, t)] if m), None)
     written = f"it was written by Keras {version}" if version else "it does not say which Keras wrote it"
     if unknown is not None:
-        layer = layer or layer_of_class(config, unknown)
-        message = f"`{path}` uses `{unknown}`, which does not come with Keras"
+        layer = layer or layer_of_class(config, unknown[1])
+        message = f"`{path}` uses `{unknown[1]}`, which does not come with Keras"
         help_ = "load the model in Python and pass it to `edgekit.load` instead of the file"
     else:
         message = f"`{path}` cannot be loaded by Keras"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +10,7 @@ import onnx
 
 from edgekit.diagnostics import Diagnostic, EdgekitError, Where
 from edgekit.importers.keras_child.handlers import handlers
+from edgekit.importers.keras_child.naming import names_tell_their_source
 from edgekit.importers.keras_child.source import End, Frozen, unique
 from edgekit.importers.keras_scopes import Scopes, plain_name
 
@@ -33,25 +33,40 @@ def to_onnx(frozen: Frozen, name: str, scopes: Scopes, *, batched: bool) -> onnx
     Raises:
         EdgekitError: EK112 when TensorFlow ops have no ONNX form; one diagnostic per op type.
     """
+    proto = _converted(frozen, name)
+    _refuse_unmapped(proto.graph, scopes)
+    _finish(proto, frozen, batched)
+    return _with_shapes(proto)
+
+
+def _converted(frozen: Frozen, name: str, *, cautious: bool = False) -> onnx.ModelProto:
+    """Runs tf2onnx.
+
+    Args:
+        frozen: The graph.
+        name: The name of the ONNX graph.
+        cautious: Copy the graph before each optimizer, which is slow, and go on without one that fails.
+    """
     import tensorflow as tf
     from tf2onnx import optimizer, tfonnx
 
-    renames = {end.tensor: end.name for end in frozen.inputs + frozen.outputs}
-    with tf.Graph().as_default() as graph, tf.device("/cpu:0"), _names_tell_their_source():
+    with tf.Graph().as_default() as graph, tf.device("/cpu:0"), names_tell_their_source():
         tf.import_graph_def(frozen.graph_def, name="")
         parsed = tfonnx.process_tf_graph(
             graph,
             opset=OPSET,
             input_names=[end.tensor for end in frozen.inputs],
             output_names=[end.tensor for end in frozen.outputs],
-            tensors_to_rename=renames,
+            tensors_to_rename={end.tensor: end.name for end in frozen.inputs + frozen.outputs},
             custom_op_handlers={op: (handle, []) for op, handle in handlers(frozen.recurrences).items()},
         )
-        parsed = optimizer.optimize_graph(parsed, catch_errors=True, optimizers=_optimizers())
-        proto = parsed.make_model(name, graph_name=name)
-    _refuse_unmapped(proto.graph, scopes)
-    _finish(proto, frozen, batched)
-    return proto
+        try:
+            parsed = optimizer.optimize_graph(parsed, catch_errors=cautious, optimizers=_optimizers())
+        except Exception:
+            if cautious:
+                raise
+            return _converted(frozen, name, cautious=True)
+        return parsed.make_model(name, graph_name=name)
 
 
 def _optimizers() -> dict[str, Any]:
@@ -65,57 +80,6 @@ def _optimizers() -> dict[str, Any]:
 
     back_to_back_optimizer._func_map.pop(("Conv", "BatchNormalization"), None)
     return {n: o for n, o in optimizer._get_optimizers().items() if n != "einsum_optimizer"}
-
-
-@contextlib.contextmanager
-def _names_tell_their_source() -> Iterator[None]:
-    """Lets tf2onnx name a helper node after the TensorFlow node it helps to express.
-
-    Without it a `Resize` is called `Resize__36` and nothing says which layer asked for it. tf2onnx has
-    no setting for this; the process ends after the conversion, so replacing functions harms nobody.
-    """
-    from tf2onnx import graph as tf2onnx_graph
-    from tf2onnx import handler, utils
-    from tf2onnx.optimizer.transpose_optimizer import TransposeOptimizer
-
-    current: list[str] = []
-    make_node, create_mapping = tf2onnx_graph.Graph.make_node, handler.tf_op.create_mapping
-    add_handler = TransposeOptimizer._add_handler
-
-    def make_named_node(self: Any, op_type: str, inputs: Any, *args: Any, **kwargs: Any) -> Any:
-        if current and len(args) < 6 and kwargs.get("name") is None and op_type != "Const":
-            kwargs["name"] = utils.make_name(f"{current[-1]}/{op_type}")
-        return make_node(self, op_type, inputs, *args, **kwargs)
-
-    def noting(function: Any) -> Any:
-        def convert(ctx: Any, node: Any, **kwargs: Any) -> Any:
-            current.append(node.name)
-            try:
-                return function(ctx, node, **kwargs)
-            finally:
-                current.pop()
-
-        return convert
-
-    def add(self: Any, transpose: Any, node: Any) -> Any:  # merges a Conv and its bias into a new Conv
-        current.append(node.name)
-        try:
-            return add_handler(self, transpose, node)
-        finally:
-            current.pop()
-
-    def create_noting_mapping(*args: Any) -> Any:
-        return {op: (noting(function), kwargs) for op, (function, kwargs) in create_mapping(*args).items()}
-
-    tf2onnx_graph.Graph.make_node = make_named_node
-    handler.tf_op.create_mapping = staticmethod(create_noting_mapping)
-    TransposeOptimizer._add_handler = add
-    try:
-        yield
-    finally:
-        tf2onnx_graph.Graph.make_node = make_node
-        handler.tf_op.create_mapping = staticmethod(create_mapping)
-        TransposeOptimizer._add_handler = add_handler
 
 
 def _refuse_unmapped(graph: onnx.GraphProto, scopes: Scopes) -> None:
@@ -155,6 +119,16 @@ def _finish(proto: onnx.ModelProto, frozen: Frozen, batched: bool) -> None:
     _name_nodes(proto.graph)
 
 
+def _with_shapes(proto: onnx.ModelProto) -> onnx.ModelProto:
+    """Returns the model with the shapes of its tensors; sizes that inference only numbers stay open."""
+    proto = onnx.shape_inference.infer_shapes(proto, data_prop=True)
+    for value in proto.graph.value_info:
+        for dim in value.type.tensor_type.shape.dim:
+            if dim.dim_param.startswith("unk__"):
+                dim.ClearField("dim_param")
+    return proto
+
+
 def _value_info(end: End, batched: bool, *, named: bool) -> onnx.ValueInfoProto:
     dtype = onnx.helper.np_dtype_to_tensor_dtype(np.dtype(end.dtype.as_numpy_dtype))
     if end.dims is None:
@@ -174,17 +148,13 @@ def _modernise_resize(node: onnx.NodeProto) -> None:
     `tf_half_pixel_for_nn` with `floor` takes floor((x + 0.5) / scale); `half_pixel` subtracts 0.5 and
     `round_prefer_ceil` adds it again (ONNX operator document, Resize).
     """
-    modes = {a.name: a for a in node.attribute} if node.op_type == "Resize" else {}
-    transform, nearest = modes.get("coordinate_transformation_mode"), modes.get("nearest_mode")
-    if (
-        transform is not None
-        and nearest is not None
-        and (transform.s, nearest.s)
-        == (
-            b"tf_half_pixel_for_nn",
-            b"floor",
-        )
-    ):
+    if node.op_type != "Resize":
+        return
+    attributes = {a.name: a for a in node.attribute}
+    transform, nearest = (attributes.get(k) for k in ("coordinate_transformation_mode", "nearest_mode"))
+    if transform is None or nearest is None:
+        return
+    if (transform.s, nearest.s) == (b"tf_half_pixel_for_nn", b"floor"):
         transform.s, nearest.s = b"half_pixel", b"round_prefer_ceil"
 
 

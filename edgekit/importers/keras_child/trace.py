@@ -38,11 +38,17 @@ def freeze(source: Source) -> Frozen:
     with _watched(source, scopes, recurrences):
         concrete = run.get_concrete_function()
     frozen = _without_variables(concrete)
-    inputs = [t for t in frozen.inputs if t.dtype != tf.resource]
+    graph_def = _inlined(frozen)
+    with tf.Graph().as_default() as graph:
+        tf.import_graph_def(graph_def, name="")  # infers the shapes behind calls that were inlined
+    inputs, outputs = (
+        [graph.get_tensor_by_name(t.name) for t in tensors if t.dtype != tf.resource]
+        for tensors in (frozen.inputs, frozen.outputs)
+    )
     return Frozen(
-        _inlined(frozen),
+        graph_def,
         tuple(End.of(s.name, t) for s, t in zip(source.inputs, inputs, strict=True)),
-        tuple(End.of(name, t) for name, t in zip(source.outputs, frozen.outputs, strict=True)),
+        tuple(End.of(name, t) for name, t in zip(source.outputs, outputs, strict=True)),
         scopes,
         recurrences,
     )

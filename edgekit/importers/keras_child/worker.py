@@ -81,8 +81,8 @@ def _source(job: Job) -> Source:
         return saved_model.read_graph(path)
     if job.kind is Kind.SAVED_MODEL:
         return saved_model.read(path, allow_code=job.allow_code).renamed(job.inputs, job.outputs, job.layers)
-    hdf5.check(path, job.kind, allow_code=job.allow_code)
     folder = Path(job.folder)
+    hdf5.check(path, job.kind, folder=folder, allow_code=job.allow_code)
     return load.load(path, job.kind, folder=folder, allow_code=job.allow_code, package=job.package)
 
 

@@ -127,6 +127,10 @@ def test_convolutional_layers_become_one_op_each_with_the_path_of_the_layer(
     assert [(i.name, i.shape) for i in model.inputs] == [("image", ("batch", 16, 16, 3))]
     assert [(o.name, o.shape) for o in model.outputs] == [("probs", ("batch", 10))]
     assert model.opset == 18
+    (image,) = (
+        n.outputs[0].shape for n in model.ir.graph if origin_of(n).scope == "first" and n.op_type == "Conv"
+    )
+    assert [str(d) for d in image or ()] == ["batch", "8", "8", "8"]
     scopes = _scopes(model)
     layers = {"first", "depthwise_conv2d", "separable_conv2d", "grouped"}
     assert scopes["Conv"] == layers
