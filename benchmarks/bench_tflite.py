@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import platform
 import statistics
 import subprocess
 import sys
@@ -12,11 +13,26 @@ import tempfile
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from networks import NETWORKS, ensure
 
 HERE = Path(__file__).parent
 TOOLS = ("edgekit", "onnxsim", "onnx2tf", "tensorflow")
+PAGE = """# Speed
+
+ONNX to `.tflite` beside the peers, in one run on one machine ({machine}): medians of {runs} processes for
+each tool, verification off. *Imports* are all modules that a conversion needs; *in process* is the conversion
+after them, from the file to the file; *whole* is the process from start to end. Latency is the median of
+one inference in LiteRT on one thread, the artifacts of a network taking turns. TensorFlow's converter starts
+from the Keras model, since it does not read ONNX. The networks are `keras.applications` with random weights.
+
+`python benchmarks/bench_tflite.py --page docs/benchmarks.md` writes this page.
+"""
+_TABLE = (
+    "| network | tool | imports s | in process s | whole s | peak MB | file MB | latency ms |",
+    "|---|---|---|---|---|---|---|---|",
+)
 
 
 @dataclass(frozen=True)
@@ -89,8 +105,9 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=5.0, help="latency measurement per artifact")
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "edgekit-benchmarks")
     parser.add_argument("--json", type=Path, help="write the figures to a file")
+    parser.add_argument("--page", type=Path, help="write the figures as a page, docs/benchmarks.md")
     args = parser.parse_args()
-    records: list[dict[str, object]] = []
+    records: list[dict[str, Any]] = []
     for network in args.networks:
         _, source = ensure(network, args.folder)
         artifacts: dict[str, Path] = {}
@@ -121,7 +138,27 @@ def main() -> int:
             print(f"{tool:12} LiteRT, one thread: {ms:8.2f} ms", flush=True)
     if args.json:
         args.json.write_text(json.dumps(records, indent=1))
+    if args.page:
+        args.page.write_text(page(records, args.runs))
     return 0
+
+
+def page(records: list[dict[str, Any]], runs: int) -> str:
+    """Returns the figures as Markdown, the best peer beside each of ours."""
+    networks = list(dict.fromkeys(r["network"] for r in records))
+    lines = [PAGE.format(runs=runs, machine=f"{platform.machine()}, {os.cpu_count()} cores"), *_TABLE]
+    for network in networks:
+        for r in (r for r in records if r["network"] == network and "whole_s" in r):
+            ms = next(x["latency_ms"] for x in records if _is_latency(x, network, r["tool"]))
+            lines.append(
+                f"| {network} | {r['tool']} | {r['imports_s']:.2f} | {r['in_process_s']:.3f} "
+                f"| {r['whole_s']:.2f} | {r['peak_mb']:.0f} | {r['size_mb']:.1f} | {ms:.2f} |"
+            )
+    return "\n".join(lines) + "\n"
+
+
+def _is_latency(record: dict[str, Any], network: str, tool: str) -> bool:
+    return record["network"] == network and record["tool"] == tool and "latency_ms" in record
 
 
 if __name__ == "__main__":
