@@ -24,10 +24,10 @@ def _make(name: str, keras_file: Path, onnx_file: Path) -> None:
     import tf2onnx
 
     keras.utils.set_random_seed(7)
-    model = getattr(keras.applications, name)(weights=None)
+    size = 299 if name == "InceptionV3" else 224
+    model = getattr(keras.applications, name)(weights=None, input_shape=(size, size, 3))
     model.save(keras_file)
-    shape = (1, *model.input_shape[1:])
-    signature = [tf.TensorSpec(shape, tf.float32, name="input")]
+    signature = [tf.TensorSpec((1, size, size, 3), tf.float32, name="input")]
     function = tf.function(lambda x: model(x, training=False), input_signature=signature)
     proto, _ = tf2onnx.convert.from_function(function, input_signature=signature, opset=17)
     partial = onnx_file.with_suffix(".partial")
