@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from onnx.reference import ReferenceEvaluator
 
 from edgekit import api
 from edgekit.diagnostics import EdgekitError
@@ -67,11 +68,24 @@ def _convert_and_run(case: Case, backend: str) -> Outcome:
         first = error.diagnostics[0]
         status = "crash" if first.code in ("EK901", "EK502", "EK503") else "refused"
         return Outcome(case.name, op, status, first.code, first.message)
-    for (_, expected), outputs in zip(case.samples, results, strict=True):
+    for (inputs, expected), outputs in zip(case.samples, results, strict=True):
         wrong = _compare(case, expected, list(outputs.values()))
-        if wrong:
+        if wrong and not _is_nearer_the_truth(case, inputs, list(outputs.values())):
             return Outcome(case.name, op, "wrong", detail=wrong)
     return Outcome(case.name, op, "pass")
+
+
+def _is_nearer_the_truth(case: Case, inputs: dict[str, Any], outputs: list[Any]) -> bool:
+    """Tells whether outputs agree with ONNX's definition in float64, at ONNX's tolerance.
+
+    Where large terms cancel, what ONNX computes in float32 is rounding noise: an inverse DFT that is
+    0 by definition is expected to be 2e-7, which only the same FFT reproduces.
+    """
+    if any(v.dtype == np.float64 or v.dtype.kind != "f" for v in [*inputs.values(), *outputs]):
+        return False
+    wide = {name: value.astype(np.float64) for name, value in inputs.items()}
+    truth = ReferenceEvaluator(case.model).run(None, wide)
+    return not _compare(case, tuple(t.astype(o.dtype) for t, o in zip(truth, outputs, strict=True)), outputs)
 
 
 def _op_under_test(case: Case) -> str:

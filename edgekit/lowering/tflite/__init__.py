@@ -14,6 +14,7 @@ from edgekit.lowering.tflite.emit import Signature, emit, origins_metadata
 from edgekit.lowering.tflite.fuse import fuse
 from edgekit.lowering.tflite.layout import arrange
 from edgekit.lowering.tflite.table import load_ops
+from edgekit.lowering.tflite.views import separate_views
 
 ORIGINS_NAME = "edgekit.origins"
 """Name of the metadata buffer that holds the origin of each op."""
@@ -36,7 +37,7 @@ def lower_tflite(model: Model, expand: Expand, options: LowerOptions | None = No
     if any(d.severity is Severity.ERROR for d in lowered.diagnostics):
         return lowered  # incomplete: only its diagnostics count
     arranged = arrange(lowered, options.io_layout)
-    return replace(arranged, main=fuse(arranged.main))
+    return replace(arranged, main=separate_views(fuse(arranged.main)))
 
 
 def write_tflite(

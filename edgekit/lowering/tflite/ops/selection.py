@@ -79,9 +79,13 @@ def top_k(b: TFLiteBuilder, x: Value, axis: int, k: sz.Size, *, largest: bool) -
     return _unkey(b, values, x.dtype, largest=largest), b.transpose(indices, back)
 
 
+def order_key(b: TFLiteBuilder, x: Value) -> Value:
+    """Maps elements to a dtype that TOPK_V2 compares, keeping their order."""
+    return signed_order(b, x) if x.dtype == np.uint64 else b.cast(x, carrier(x.dtype, _TOPK))
+
+
 def _key(b: TFLiteBuilder, x: Value, *, largest: bool) -> Value:
-    """Maps elements to a dtype that TOPK_V2 compares, in the reverse order for the smallest."""
-    key = signed_order(b, x) if x.dtype == np.uint64 else b.cast(x, carrier(x.dtype, _TOPK))
+    key = order_key(b, x)
     return key if largest else _reversed(b, key)
 
 
