@@ -124,10 +124,9 @@ def test_col2im(bench, seed):
         rng.integers(1, 3, axes),
         rng.integers(0, 2, (2, axes)),
     )
+    dilations = np.where((block - 1) * dilations < image, dilations, 1)
     whole = image + pads.sum(0)
     counts = (whole - (block - 1) * dilations - 1) // strides + 1
-    if (counts < 1).any():
-        pytest.skip("the block does not fit")
     x = rng.standard_normal((2, 3 * block.prod(), counts.prod())).astype(np.float32)
     columns, padded = x.reshape(2, 3, *block, *counts), np.zeros((2, 3, *whole), np.float32)
     for tap in np.ndindex(*block):
