@@ -38,7 +38,7 @@ _OPINIONS = """\
 
 The `.tflite` that the model's authors published, on the same inputs in the same LiteRT. No gate: it need
 not be the same network, and often is not: *weights in common* counts the weight tensors of the published
-file that are in ours too, to 1e-5.
+file that are in ours too, to 1e-5 (the weights of an LSTM can be cut into other tensors).
 """
 _QUANTISED = """\
 ## Not float: see quantisation
