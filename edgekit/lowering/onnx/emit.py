@@ -26,7 +26,7 @@ OLDEST_OPSET = 7
 OLDEST_IR_VERSION = 4
 """Before, every initializer had to be an input as well."""
 
-NO_KERNEL = frozenset({"Swish", "SwiGLU"})
+NO_KERNEL = frozenset({("", "Swish"), ("", "SwiGLU"), ("ai.onnx.preview", "FlexAttention")})
 """Ops that ONNX Runtime 1.32 has no kernel for at `RUNTIME_OPSET`, but for those of their function bodies."""
 
 LAST_KERNEL = dict.fromkeys(
@@ -96,16 +96,19 @@ def _newest_executed(model: ir.Model) -> int:
 
 def _decompose_without_kernel(model: ir.Model) -> None:
     for graph in tuple(all_graphs(model.graph)):
-        queue = [n for n in graph if n.op_type in NO_KERNEL and not n.domain]
+        queue = [n for n in graph if (n.domain, n.op_type) in NO_KERNEL]
         while queue:
             node = queue.pop()
             fragment = expand(node)
             if fragment is not None:
-                queue += [n for n in splice(node, fragment) if n.op_type in NO_KERNEL]
+                queue += [n for n in splice(node, fragment) if (n.domain, n.op_type) in NO_KERNEL]
 
 
 def _finish(model: ir.Model) -> None:
     """States versions and producer, and drops what only we need to know of nodes and values."""
+    used = {"", *(node.domain for graph in all_graphs(model.graph) for node in graph)}
+    for domain in set(model.graph.opset_imports) - used:
+        del model.graph.opset_imports[domain]
     imports = [onnx.helper.make_opsetid(d, v) for d, v in model.graph.opset_imports.items()]
     known = {"", "ai.onnx", "ai.onnx.ml", "ai.onnx.training", "ai.onnx.preview.training"}
     standard = [i for i in imports if i.domain in known]

@@ -37,12 +37,12 @@ def expand(node: ir.Node) -> ir.Model | None:
         leaves out included (such inputs are not used in it). Its nodes have no origin: who splices them
         in gives them the origin of the node.
     """
-    version = target_opset()
-    if node.domain:
-        return None
-    model, formals = _fragment(node, version)
+    imports = {"": target_opset()}
+    if node.domain and node.graph is not None:
+        imports[node.domain] = node.graph.opset_imports.get(node.domain, 1)
+    model, formals = _fragment(node, imports)
     copy = model.graph[0]
-    if not (_ours(copy) or _onnx(model, copy, version)):
+    if not (_ours(copy) or _onnx(model, copy, imports[node.domain])):
         return None
     for step in (inline_functions.call, lift_constants.call):
         step(model)
@@ -55,7 +55,7 @@ def expand(node: ir.Node) -> ir.Model | None:
     return model
 
 
-def _fragment(node: ir.Node, version: int) -> tuple[ir.Model, list[ir.Value]]:
+def _fragment(node: ir.Node, imports: dict[str, int]) -> tuple[ir.Model, list[ir.Value]]:
     """Copies a node into a graph of its own; constant inputs are initializers, others graph inputs."""
     formals = []
     for index, value in enumerate(node.inputs):
@@ -65,8 +65,14 @@ def _fragment(node: ir.Node, version: int) -> tuple[ir.Model, list[ir.Value]]:
             formal.const_value = value.const_value if is_constant(value) else None
         formals.append(formal)
     present = [None if v is None else f for v, f in zip(node.inputs, formals, strict=True)]
-    copy = ir.Node("", node.op_type, present, tuple(node.attributes.values()), num_outputs=len(node.outputs))
-    copy.name = node.op_type.lower()
+    copy = ir.Node(
+        node.domain,
+        node.op_type,
+        present,
+        tuple(node.attributes.values()),
+        num_outputs=len(node.outputs),
+        name=node.op_type.lower(),
+    )
     for index, (old, new) in enumerate(zip(node.outputs, copy.outputs, strict=True)):
         new.name, new.type, new.shape = f"out{index}", old.type, old.shape
     known = [f for f in formals if f.const_value is not None]
@@ -75,14 +81,14 @@ def _fragment(node: ir.Node, version: int) -> tuple[ir.Model, list[ir.Value]]:
         list(copy.outputs),
         nodes=[copy],
         initializers=known,
-        opset_imports={"": version},
+        opset_imports=imports,
         name=node.op_type,
     )
     return ir.Model(graph, ir_version=10), formals
 
 
 def _ours(node: ir.Node) -> bool:
-    function = DECOMPOSITIONS.get(node.op_type)
+    function = None if node.domain else DECOMPOSITIONS.get(node.op_type)
     return function is not None and function(Maker(node))
 
 

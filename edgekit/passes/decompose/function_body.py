@@ -17,15 +17,15 @@ def function_body(node: ir.Node, version: int) -> ir.Function | None:
     """Returns the body of a node's op.
 
     Args:
-        node: A node of the default domain, with typed inputs.
-        version: The opset it is written in.
+        node: A node with typed inputs.
+        version: The opset of its domain that it is written in.
 
     Returns:
         The body as a function of the domain `DOMAIN`; its nodes are in the opset that it imports.
         `None` when the schema has none, or none for these inputs.
     """
-    schema = schema_of(node.op_type, version)
-    if schema is None or node.domain:
+    schema = schema_of(node.op_type, version, node.domain)
+    if schema is None:
         return None
     text = _plain(schema, version) or _for_types(schema, node, version)
     if not text:
@@ -50,9 +50,9 @@ def fill_defaults(node: ir.Node, version: int) -> None:
 
     Args:
         node: Changed in place.
-        version: The opset it is written in.
+        version: The opset of its domain that it is written in.
     """
-    schema = schema_of(node.op_type, version)
+    schema = schema_of(node.op_type, version, node.domain)
     if schema is None:
         return
     for name, attr in schema.attributes.items():
