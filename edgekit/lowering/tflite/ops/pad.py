@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 
 import numpy as np
@@ -46,20 +45,18 @@ def _pads(n: Op, rank: int) -> Pads:
 
 
 def _filled(b: TFLiteBuilder, n: Op, x: Value, pads: Pads, fill: Value | None = None) -> Value:
-    """Pads by a value; axes that stay whole are merged where there are too many."""
+    """Pads by a value; of too many axes one after the other, with all before and all behind it merged."""
     if x.rank <= MAX_RANK:
         return crop_or_pad(b, x, pads, fill)
     if x.static_shape is None:
         n.refuse(f"padding of rank {x.rank} with sizes known only at run time", code="EK305")
-    merged: list[tuple[int, tuple[int, int]]] = []
-    for whole, axes in itertools.groupby(range(x.rank), lambda i: pads[i] == (0, 0)):
-        sizes = [(x.static_shape[i], pads[i]) for i in axes]
-        merged += [(math.prod(d for d, _ in sizes), (0, 0))] if whole else sizes
-    if len(merged) > MAX_RANK:
-        n.refuse(f"padding of {sum(p != (0, 0) for p in pads)} axes of {x.rank}")
-    flat = b.reshape(x, tuple(d for d, _ in merged))
-    shape = tuple(d + sum(p) for d, p in zip(x.static_shape, pads, strict=True))
-    return b.reshape(crop_or_pad(b, flat, [p for _, p in merged], fill), shape)
+    shape = list(x.static_shape)
+    for axis, amounts in enumerate(pads):
+        if amounts != (0, 0):
+            flat = b.reshape(x, (math.prod(shape[:axis]), shape[axis], math.prod(shape[axis + 1 :])))
+            shape[axis] += sum(amounts)
+            x = b.reshape(crop_or_pad(b, flat, [(0, 0), amounts, (0, 0)], fill), tuple(shape))
+    return x
 
 
 def _repeated(b: TFLiteBuilder, n: Op, x: Value, pads: Pads, mode: str) -> Value:
