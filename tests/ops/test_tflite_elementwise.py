@@ -192,3 +192,26 @@ def test_float64_is_refused_rather_than_rounded(bench, draw):
     text = bench.refused("Exp", [draw("float64", 3)])
     assert text.startswith("EK303")
     assert "float64" in text
+
+
+@pytest.mark.parametrize("dynamic", [(), (0,)], ids=["static", "dynamic"])
+def test_float64_where_it_is_exact(bench, draw, dynamic):
+    x, y = draw("float64", 2, 3, 4), draw("float64", 3, 1)
+    for op in ("Add", "Sub", "Mul", "Max", "Min", "Less", "GreaterOrEqual", "Equal"):
+        bench.check(op, [x, y], dynamic=dynamic, rtol=0, atol=0)
+    for op in ("Neg", "Abs", "Sign"):
+        bench.check(op, [x], dynamic=dynamic, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize(
+    ("op", "function"),
+    [("Add", np.add), ("Sub", np.subtract), ("Mul", np.multiply), ("Max", np.maximum), ("Min", np.minimum),
+     ("Less", np.less), ("LessOrEqual", np.less_equal), ("Equal", np.equal)],
+)  # fmt: skip
+def test_special_values_of_float64(bench, op, function):
+    special = np.asarray([*SPECIAL, 1e300, -1e-310, 5e-324])
+    x, y = (v.ravel() for v in np.meshgrid(special, special))
+    bench.check(op, [x, y], expected=[function(x, y)], rtol=0, atol=0)
+    bench.check("IsNaN", [special], expected=[np.isnan(special)])
+    bench.check("IsInf", [special], expected=[np.isinf(special)])
+    bench.check("IsInf", [special], {"detect_positive": 0}, expected=[special == -np.inf])

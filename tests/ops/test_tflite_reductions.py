@@ -77,7 +77,7 @@ def test_top_k_takes_the_first_of_equal_elements(bench, draw, rng, dtype, larges
 @pytest.mark.parametrize("op", ["CumSum", "CumProd"])
 @pytest.mark.parametrize("exclusive", [0, 1])
 @pytest.mark.parametrize("reverse", [0, 1])
-@pytest.mark.parametrize("dtype", ["float32", "int32", "int64", "uint32"])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int32", "int64", "uint32"])
 def test_running(bench, draw, op, exclusive, reverse, dtype):
     attrs = {"exclusive": exclusive, "reverse": reverse}
     for axis in (0, -1):

@@ -267,6 +267,7 @@ declare("SLICE", "TILE", "FILL", "RANGE", "GATHER_ND", "SCATTER_ND", "WHERE",
         "NON_MAX_SUPPRESSION_V4", "NON_MAX_SUPPRESSION_V5", "BITCAST")  # fmt: skip
 declare("BROADCAST_TO", version=3)
 declare("UNSORTED_SEGMENT_MAX", "UNSORTED_SEGMENT_MIN", "UNSORTED_SEGMENT_PROD", "UNSORTED_SEGMENT_SUM")
+declare("STABLEHLO_ADD", "STABLEHLO_MULTIPLY", "STABLEHLO_AND")
 declare("BUCKETIZE", options="BucketizeOptions")
 declare("REVERSE_SEQUENCE", options="ReverseSequenceOptions", infer=same_as_first)
 declare("ARG_MAX", options="ArgMaxOptions")

@@ -12,6 +12,7 @@ import numpy as np
 
 from edgekit.lowering.ledger import Shape, Value
 from edgekit.lowering.tflite.builder import TFLiteBuilder
+from edgekit.lowering.tflite.dialect import broadcast
 
 Size = int | Value
 """An int, or an int32 value of shape `(1,)` computed at run time."""
@@ -118,3 +119,14 @@ def broadcast_to(b: TFLiteBuilder, x: Value, sizes: Sequence[Size]) -> Value:
     if shape == x.shape and None not in shape:
         return x
     return b.op("BROADCAST_TO", [x, pack(b, sizes)], dtype=x.dtype, shape=shape)
+
+
+def broadcast_both(b: TFLiteBuilder, x: Value, y: Value) -> tuple[Value, Value]:
+    """Broadcasts two operands against each other, for ops that do not do it themselves."""
+    shape = broadcast(x.shape, y.shape)
+    if None not in shape:
+        sizes = [d for d in shape if d is not None]
+        return broadcast_to(b, x, sizes), broadcast_to(b, y, sizes)
+    common = b.op("BROADCAST_ARGS", [b.shape_of(x), b.shape_of(y)], dtype=np.int32, shape=(len(shape),))
+    wide = [b.op("BROADCAST_TO", [v, common], dtype=v.dtype, shape=shape) for v in (x, y)]
+    return wide[0], wide[1]

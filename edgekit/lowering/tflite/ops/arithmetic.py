@@ -8,6 +8,7 @@ import numpy as np
 
 from edgekit.lowering.ledger import Value
 from edgekit.lowering.op import Op
+from edgekit.lowering.tflite import float64
 from edgekit.lowering.tflite.builder import TFLiteBuilder
 from edgekit.lowering.tflite.formula import Term
 from edgekit.lowering.tflite.integers import modular
@@ -21,6 +22,8 @@ _BUILTIN = {"Add": "ADD", "Sub": "SUB", "Mul": "MUL"}
 def arithmetic(b: TFLiteBuilder, n: Op) -> Value:
     """Add, Sub, Mul -> ADD, SUB, MUL; integers wrap as in ONNX."""
     operands = [n.operand(0), n.operand(1)]
+    if operands[0].dtype == np.float64:
+        return float64.arithmetic(b, _BUILTIN[n.type], *operands)
     return modular(b, operands, lambda x, y: b.binary(_BUILTIN[n.type], x, y))
 
 
@@ -39,6 +42,8 @@ def variadic_sum(b: TFLiteBuilder, n: Op) -> Value:
 @lowers("Neg", since=13)
 def neg(b: TFLiteBuilder, n: Op) -> Value:
     """Neg -> NEG."""
+    if n.operand(0).dtype == np.float64:
+        return float64.negative(b, n.operand(0))
     return modular(b, [n.operand(0)], lambda x: b.unary("NEG", x))
 
 
@@ -48,6 +53,8 @@ def absolute(b: TFLiteBuilder, n: Op) -> Value:
     x = n.operand(0)
     if x.dtype.kind == "u":
         return x
+    if x.dtype == np.float64:
+        return float64.magnitude(b, x)
     if x.dtype == "int64":
         return b.binary("MAXIMUM", x, b.unary("NEG", x))
     return carried(b, [x], ("float32", "int32"), lambda v: b.unary("ABS", v))

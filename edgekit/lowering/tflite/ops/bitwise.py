@@ -1,67 +1,60 @@
 """Operations on the bits of integers.
 
-LiteRT has only XOR and right shifts, up to 32 bits. AND follows from them, since
-`a + b = (a ^ b) + 2 (a & b)`, on lanes of 16 bits in int32, where the sum cannot overflow.
+LiteRT has XOR and right shifts up to 32 bits, and AND of all; the rest follows from sums, since
+`a + b = (a ^ b) + 2 (a & b)` and `a | b = a + b - (a & b)`, which hold modulo any power of two.
 """
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 import numpy as np
 
 from edgekit.lowering.ledger import Value
 from edgekit.lowering.op import Op
+from edgekit.lowering.tflite import sizes as sz
 from edgekit.lowering.tflite.builder import TFLiteBuilder
 from edgekit.lowering.tflite.formula import Term
+from edgekit.lowering.tflite.integers import modular
 from edgekit.lowering.tflite.movement import bitcast
 from edgekit.lowering.tflite.ops.division import exact_quotient
 from edgekit.lowering.tflite.table import lowers
 
 
+@lowers("BitwiseAnd", since=18)
+def bitwise_and(b: TFLiteBuilder, n: Op) -> Value:
+    """BitwiseAnd -> STABLEHLO_AND."""
+    return _both(b, n.operand(0), n.operand(1))
+
+
+@lowers("BitwiseOr", since=18)
+def bitwise_or(b: TFLiteBuilder, n: Op) -> Value:
+    """BitwiseOr -> the sum without what both have."""
+    x, y = n.operand(0), n.operand(1)
+    return modular(
+        b, [x, y, _both(b, x, y)], lambda v, w, both: (Term(b, v) + Term(b, w) - Term(b, both)).value
+    )
+
+
 @lowers("BitwiseXor", since=18)
 def bitwise_xor(b: TFLiteBuilder, n: Op) -> Value:
-    """BitwiseXor -> BITWISE_XOR."""
-    return _on_lanes(b, n.operand(0), n.operand(1), 4, lambda x, y: b.binary("BITWISE_XOR", x, y))
+    """BitwiseXor -> BITWISE_XOR; for 64 bits the sum without twice what both have."""
+    x, y = n.operand(0), n.operand(1)
+    if x.dtype.itemsize < 8:
+        return b.binary("BITWISE_XOR", x, y)
+    return modular(
+        b, [x, y, _both(b, x, y)], lambda v, w, both: (Term(b, v) + Term(b, w) - Term(b, both) * 2).value
+    )
 
 
 @lowers("BitwiseNot", since=18)
 def bitwise_not(b: TFLiteBuilder, n: Op) -> Value:
-    """BitwiseNot -> BITWISE_XOR with all bits set."""
-    x = n.operand(0)
-    ones = bitcast(b, b.const(-1, f"int{8 * x.dtype.itemsize}"), x.dtype)
-    return _on_lanes(b, x, ones, 4, lambda v, w: b.binary("BITWISE_XOR", v, w))
+    """BitwiseNot -> `-1 - x`."""
+    return modular(b, [n.operand(0)], lambda x: (-1 - Term(b, x)).value)
 
 
-@lowers("BitwiseAnd", "BitwiseOr", since=18)
-def bitwise_and_or(b: TFLiteBuilder, n: Op) -> Value:
-    """BitwiseAnd, BitwiseOr -> sums and BITWISE_XOR of lanes that cannot overflow."""
-
-    def combine(x: Value, y: Value) -> Value:
-        wide = Term(b, b.cast(x, np.int32)), Term(b, b.cast(y, np.int32))
-        differ = Term(b, b.binary("BITWISE_XOR", wide[0].value, wide[1].value))
-        twice = wide[0] + wide[1] - differ
-        both = Term(b, b.binary("RIGHT_SHIFT", twice.value, b.const(1, np.int32)))
-        return b.cast((both if n.type == "BitwiseAnd" else both + differ).value, x.dtype)
-
-    return _on_lanes(b, n.operand(0), n.operand(1), 2, combine)
-
-
-def _on_lanes(
-    b: TFLiteBuilder, x: Value, y: Value, width: int, compute: Callable[[Value, Value], Value]
-) -> Value:
-    """Splits wide integers into lanes of `width` bytes along a new last axis."""
-    if x.dtype.itemsize <= width:
-        return compute(x, y)
-    count, lane = x.dtype.itemsize // width, np.dtype(f"uint{8 * width}")
-    lanes = compute(*(_split(b, v, count, lane) for v in (x, y)))
-    return b.op("BITCAST", [lanes], dtype=x.dtype, shape=lanes.shape[:-1])
-
-
-def _split(b: TFLiteBuilder, x: Value, count: int, lane: np.dtype[np.generic]) -> Value:
-    if x.data is not None:
-        return b.const(np.ascontiguousarray(x.data)[..., None].view(lane))
-    return b.op("BITCAST", [x], dtype=lane, shape=(*x.shape, count))
+def _both(b: TFLiteBuilder, x: Value, y: Value) -> Value:
+    """STABLEHLO_AND, which does not broadcast."""
+    operands = sz.broadcast_both(b, x, y)
+    return b.op("STABLEHLO_AND", operands, dtype=x.dtype, shape=operands[0].shape)
 
 
 @lowers("BitShift", since=11)

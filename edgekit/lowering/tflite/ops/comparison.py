@@ -6,6 +6,7 @@ import numpy as np
 
 from edgekit.lowering.ledger import Value
 from edgekit.lowering.op import Op
+from edgekit.lowering.tflite import float64
 from edgekit.lowering.tflite.builder import TFLiteBuilder
 from edgekit.lowering.tflite.formula import Term
 from edgekit.lowering.tflite.integers import ARITHMETIC, signed_order
@@ -32,6 +33,8 @@ def comparison(b: TFLiteBuilder, n: Op) -> Value:
     operands = [n.operand(0), n.operand(1)]
     name = _BUILTIN[n.type]
     kernels = (*ARITHMETIC, "bool") if name == "EQUAL" else ARITHMETIC
+    if operands[0].dtype == np.float64:
+        return float64.compared(b, name, *operands)
     if operands[0].dtype == np.uint64:
         operands = [signed_order(b, v) for v in operands]
     return carried(b, operands, kernels, lambda x, y: b.binary(name, x, y), result=bool)
@@ -40,13 +43,17 @@ def comparison(b: TFLiteBuilder, n: Op) -> Value:
 @lowers("IsNaN", since=9)
 def is_nan(b: TFLiteBuilder, n: Op) -> Value:
     """IsNaN -> NOT_EQUAL of the operand with itself."""
+    if n.operand(0).dtype == np.float64:
+        return float64.is_nan(b, n.operand(0)).value
     return carried(b, [n.operand(0)], ("float32",), lambda x: b.binary("NOT_EQUAL", x, x), result=bool)
 
 
 @lowers("IsInf", since=10)
 def is_inf(b: TFLiteBuilder, n: Op) -> Value:
     """IsInf -> EQUAL with the infinities that count."""
-    up, down = n.attr("detect_positive", 1), n.attr("detect_negative", 1)
+    up, down = bool(n.attr("detect_positive", 1)), bool(n.attr("detect_negative", 1))
+    if n.operand(0).dtype == np.float64:
+        return float64.is_infinite(b, n.operand(0), up=up, down=down).value
 
     def test(v: Value) -> Value:
         x = Term(b, v)

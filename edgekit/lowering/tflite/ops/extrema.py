@@ -8,6 +8,7 @@ import numpy as np
 
 from edgekit.lowering.ledger import Value
 from edgekit.lowering.op import Op
+from edgekit.lowering.tflite import float64
 from edgekit.lowering.tflite.builder import TFLiteBuilder
 from edgekit.lowering.tflite.integers import ordered
 from edgekit.lowering.tflite.table import lowers
@@ -19,9 +20,10 @@ _BUILTIN = {"Max": "MAXIMUM", "Min": "MINIMUM"}
 def extremum(b: TFLiteBuilder, n: Op) -> Value:
     """Max, Min -> MAXIMUM, MINIMUM."""
     operands = [n.operand(i) for i in range(len(n.inputs))]
-    return ordered(
-        b, operands, lambda *v: functools.reduce(lambda x, y: nan_safe(b, _BUILTIN[n.type], x, y), v)
-    )
+    name = _BUILTIN[n.type]
+    if operands[0].dtype == np.float64:
+        return functools.reduce(lambda x, y: float64.extremum(b, name, x, y), operands)
+    return ordered(b, operands, lambda *v: functools.reduce(lambda x, y: nan_safe(b, name, x, y), v))
 
 
 def nan_safe(b: TFLiteBuilder, name: str, x: Value, y: Value) -> Value:
