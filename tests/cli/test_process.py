@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,7 +32,9 @@ def test_an_interrupt_ends_quietly_with_130(tmp_path: Path) -> None:
         "import sys, time\ndef make():\n    print('ready', flush=True)\n    time.sleep(60)\n"
     )
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    # A background job of a shell, such as a CI run may be, hands down that interrupts are ignored.
+    pipes["preexec_fn"] = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
     process = start("inspect", "slow:make", cwd=tmp_path, env=environment, **pipes)
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
