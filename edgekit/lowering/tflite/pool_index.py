@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from edgekit.lowering.ledger import Value
 from edgekit.lowering.op import Op
+from edgekit.lowering.tflite import sizes as sz
 from edgekit.lowering.tflite.builder import TFLiteBuilder
 from edgekit.lowering.tflite.formula import Term, constant
 from edgekit.lowering.tflite.spatial import pad, tap
@@ -29,11 +30,11 @@ def maximum_and_index(b: TFLiteBuilder, n: Op, x: Value, slides: Sequence[Window
         The maxima, and their indices as int64.
 
     Raises:
-        Unlowerable: If the input's shape is known only at run time, or indices exceed int32.
+        Unlowerable: If more than the batch is known only at run time, or indices exceed int32.
     """
-    shape = x.static_shape
-    if shape is None:
-        n.refuse("the indices of maxima in an input of a size known only at run time", code="EK305")
+    shape = tuple(1 if d is None else d for d in x.shape)
+    if None in x.shape[1:]:
+        n.refuse("the indices of maxima in an image of a size known only at run time", code="EK305")
     if math.prod(shape) > 2**31 - 1:
         n.refuse(f"indices into {math.prod(shape)} elements; int32 cannot hold them")
     steps = _steps(shape[2:], column_major=bool(n.attr("storage_order", 0)))
@@ -47,6 +48,9 @@ def maximum_and_index(b: TFLiteBuilder, n: Op, x: Value, slides: Sequence[Window
         offset = (candidate > best).where(constant(b, ahead, np.int32), offset)
         best = best.maximum(candidate)
     index = constant(b, _firsts(shape, slides, steps), np.int32) + offset
+    if x.shape[0] is None:
+        images = Term(b, b.reshape(sz.iota(b, sz.size_of(b, x, 0)), (None, *(1 for _ in shape[1:]))))
+        index = index + images * math.prod(shape[1:])
     return best.value, index.cast(np.int64).value
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from edgekit.lowering.ledger import Value
 from edgekit.lowering.op import Op
+from edgekit.lowering.tflite import sizes as sz
 from edgekit.lowering.tflite.builder import TFLiteBuilder
 from edgekit.lowering.tflite.formula import Term, constant
 from edgekit.lowering.tflite.kernels import carried, carrier
@@ -53,23 +54,37 @@ def average_pool(b: TFLiteBuilder, n: Op) -> Value:
     def average(v: Value) -> Value:
         if not include and _is_image(v, slides) and all(w.is_same for w in slides):
             return _pool2d(b, "AVERAGE_POOL_2D", v, slides)
-        mean, factor = _mean(b, v, slides), _recount(n, slides, include)
-        return mean if np.all(factor == 1) else (Term(b, mean) * constant(b, factor)).value
+        mean = Term(b, _mean(b, v, slides))
+        if all(_counts_all(w, include) for w in slides):
+            return mean.value
+        if all(w.size is not None for w in slides):
+            return (mean * constant(b, _recount(slides, include))).value
+        if include:
+            n.refuse("`ceil_mode` with counted pads on a size known only at run time", code="EK305")
+        return (mean / Term(b, _mean(b, _ones(b, v), slides))).value
 
     return carried(b, [x], ("float32",), average)
 
 
-def _recount(n: Op, slides: Slides, include: bool) -> NDArray[np.float64]:
+def _counts_all(w: Window, include: bool) -> bool:
+    """Tells whether every tap counts in the mean, wherever it lies."""
+    return not w.is_padded or (include and not w.ceil and not w.same)
+
+
+def _recount(slides: Slides, include: bool) -> NDArray[np.float64]:
     """Returns taps / counted taps of each window, with an axis for batch and channels."""
     factor: NDArray[np.float64] = np.ones((1, 1, *(1 for _ in slides)))
     for axis, w in enumerate(slides, 2):
-        if (include and not w.ceil and not w.same) or not w.is_padded:
-            continue
-        if w.size is None:
-            n.refuse("the mean of windows that overlap the edge of a size known at run time", code="EK305")
         shape = [-1 if i == axis else 1 for i in range(factor.ndim)]
         factor = factor * (w.kernel / np.maximum(w.counts(pads=include), 1)).reshape(shape)
     return factor
+
+
+def _ones(b: TFLiteBuilder, x: Value) -> Value:
+    """Returns one image of ones of the size of `x`; the mean over zeros around it counts the taps."""
+    sizes = [1, 1, *sz.sizes_of(b, x)[2:]]
+    operands = [sz.pack(b, sizes), constant(b, 1).value]
+    return b.op("FILL", operands, dtype=np.float32, shape=sz.static(sizes))
 
 
 @lowers("LpPool", since=22)
