@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from onnx.reference import ReferenceEvaluator
@@ -131,3 +133,36 @@ def test_random_results_are_refused(bench, draw):
     text = bench.refused("Dropout", [x, np.float32(0.5), np.asarray(True)], const=(1, 2))
     assert "at random" in text
     assert "random" in bench.refused("Bernoulli", [np.abs(x) / 100])
+
+
+def n_gram_counts(tokens, attrs):
+    """Counts by the definition: n-grams whose tokens are equally far apart."""
+    starts = [*attrs["ngram_counts"], len(attrs["pool_int64s"])]
+    columns = np.zeros(len(attrs["ngram_indexes"]), np.float32)
+    number = 0
+    for size, (start, end) in enumerate(itertools.pairwise(starts), 1):
+        for gram in zip(*[iter(attrs["pool_int64s"][start:end])] * size, strict=True):
+            for distance in range(1, 2 if size == 1 else attrs["max_skip_count"] + 2):
+                for first in range(len(tokens) - (size - 1) * distance):
+                    window = tokens[first : first + (size - 1) * distance + 1 : distance]
+                    wanted = attrs["min_gram_length"] <= size <= attrs["max_gram_length"]
+                    columns[attrs["ngram_indexes"][number]] += wanted and tuple(window) == gram
+            number += 1
+    return columns
+
+
+@pytest.mark.parametrize("limits", [(1, 1), (2, 2), (1, 3)])
+@pytest.mark.parametrize("skip", [0, 3])
+@pytest.mark.parametrize("mode", ["TF", "IDF"])
+@pytest.mark.parametrize("dtype", ["int32", "int64"])
+def test_n_grams(bench, rng, limits, skip, mode, dtype):
+    attrs = {
+        "mode": mode, "min_gram_length": limits[0], "max_gram_length": limits[1], "max_skip_count": skip,
+        "ngram_counts": [0, 3, 7], "ngram_indexes": [2, 0, 1, 4, 3, 5],
+        "pool_int64s": [1, 2, 3, 1, 2, 3, 1, 2, 1, 2],
+    }  # fmt: skip
+    x = rng.integers(0, 4, (3, 9)).astype(dtype)
+    want = np.stack([n_gram_counts(row.tolist(), attrs) for row in x])
+    want = np.minimum(want, 1) if mode == "IDF" else want
+    bench.check("TfIdfVectorizer", [x], attrs, expected=[want])
+    bench.check("TfIdfVectorizer", [x[0]], attrs, expected=[want[0]])
