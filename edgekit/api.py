@@ -57,6 +57,7 @@ def convert(
     inputs: Any = None,
     tolerance: float | Mapping[str, float] | None = None,
     labels: str | None = None,
+    options: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
     **load_options: Any,
 ) -> Artifact:
@@ -74,6 +75,7 @@ def convert(
             the model, else seeded data that respects ranges and integer semantics.
         tolerance: Largest error as a fraction of an output's range, for all or by output name.
         labels: Text of a label file to store in the artifact.
+        options: Options that only this backend has, by name.
         progress: Called with the name of each stage as it starts.
         load_options: Passed to `load`.
 
@@ -100,7 +102,8 @@ def convert(
     step("simplify")
     prepared = prepare(model)
     step("lower")
-    artifact = build(model, prepared, Recipe(io_layout, opset, fp16, allow_approximate, labels))
+    recipe = Recipe(io_layout, opset, fp16, allow_approximate, labels, dict(options or {}))
+    artifact = build(model, prepared, recipe)
     passes = [asdict(report) for report in prepared.reports]
     artifact = replace(artifact, recipe={**artifact.recipe, "passes": passes})
     if not verify:

@@ -52,7 +52,7 @@ def package_of(value: Any) -> str | None:
     return next((name for name in ("keras", "tf_keras") if is_live(value, name, "Model")), None)
 
 
-def save(model: Any, folder: Path) -> Saved:
+def save(model: Any, folder: Path, *, graph_only: bool = False) -> Saved:
     """Saves a live model.
 
     A Keras model of Keras' own layers goes into a `.keras` archive, which keeps its layers; any other
@@ -60,7 +60,8 @@ def save(model: Any, folder: Path) -> Saved:
 
     Args:
         model: A Keras 3 or tf-keras model, or a `tf.Module` with one traced function.
-        folder: An empty folder.
+        folder: A folder to write to.
+        graph_only: Save to a SavedModel in any case.
 
     Raises:
         EdgekitError: EK112 when the model cannot be saved.
@@ -70,9 +71,8 @@ def save(model: Any, folder: Path) -> Saved:
         with _quiet():
             if package is None:
                 return _save_module(model, folder / "saved_model")
-            return _save_archive(model, package, folder) or _save_graph(
-                model, package, folder / "saved_model"
-            )
+            archive = None if graph_only else _save_archive(model, package, folder)
+            return archive or _save_graph(model, package, folder / "saved_model")
     except EdgekitError:
         raise
     except Exception as failure:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from edgekit.diagnostics import Diagnostic, Severity, missing_package
+from edgekit.diagnostics import Diagnostic, EdgekitError, Severity, missing_package
 from edgekit.importers import keras_files, keras_live, keras_process, keras_scopes, onnx_file
 from edgekit.importers.keras_process import Done, Job
 from edgekit.importers.registry import Request, imports
@@ -47,20 +47,7 @@ def load_keras(request: Request) -> Model:
     """
     path = request.path
     if path is None:
-        with _folder() as folder:
-            _require_packages()
-            saved = keras_live.save(request.source, folder)
-            job = Job(
-                saved.kind,
-                str(saved.path),
-                str(folder),
-                allow_code=True,
-                package=saved.package,
-                layers=saved.layers,
-                inputs=saved.inputs,
-                outputs=saved.outputs,
-            )
-            return _import(job, saved.path, "the live model")
+        return _load_live(request.source)
     if path.name == "saved_model.pb":
         path = path.parent
     kind = keras_files.check(path, allow_code=request.allow_pickle)
@@ -69,6 +56,32 @@ def load_keras(request: Request) -> Model:
         job = Job(kind, str(path.resolve()), str(folder), allow_code=request.allow_pickle)
         model = _import(job, path, f"`{path}`")
     return replace(model, path=path, sha256=keras_files.sha256_of(path))
+
+
+def _load_live(source: Any) -> Model:
+    _require_packages()
+    try:
+        return _import_live(source, graph_only=False)
+    except EdgekitError as failure:
+        if not failure.diagnostics[0].data.get("not_loaded"):
+            raise
+    return _import_live(source, graph_only=True)  # Keras cannot read what it wrote; its graph is still right
+
+
+def _import_live(source: Any, *, graph_only: bool) -> Model:
+    with _folder() as folder:
+        saved = keras_live.save(source, folder, graph_only=graph_only)
+        job = Job(
+            saved.kind,
+            str(saved.path),
+            str(folder),
+            allow_code=True,
+            package=saved.package,
+            layers=saved.layers,
+            inputs=saved.inputs,
+            outputs=saved.outputs,
+        )
+        return _import(job, saved.path, "the live model")
 
 
 def _import(job: Job, path: Path, subject: str) -> Model:

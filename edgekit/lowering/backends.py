@@ -6,7 +6,7 @@ import importlib
 import importlib.metadata
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from edgekit.artifact import Artifact, Source
@@ -25,6 +25,7 @@ class Recipe:
         fp16: Store and compute in float16 (ONNX).
         allow_approximate: Accept forms that are not exact; each is reported.
         labels: Text of a label file to store in the artifact, one label per line.
+        options: Options that only this backend has, by name (JSON types).
     """
 
     io_layout: str = "source"
@@ -32,6 +33,7 @@ class Recipe:
     fp16: bool = False
     allow_approximate: bool = False
     labels: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the JSON form for the manifest."""

@@ -127,9 +127,15 @@ def infer(node: ir.Node, version: int) -> tuple[Inferred, ...]:
         return nothing
     if any(v is not None and v.type is None for v in node.inputs):
         return nothing
+    _guard(node)
     try:
         found = _ask_onnx(node, schema, version)
-    except (shape_inference.InferenceError, onnx.checker.ValidationError) as problem:
+    except (
+        shape_inference.InferenceError,
+        onnx.checker.ValidationError,
+        ValueError,
+        RuntimeError,
+    ) as problem:
         raise failure(
             "EK114", node, f"the inputs of `{node.op_type}` contradict each other: {_cause(problem)}"
         ) from problem
@@ -144,6 +150,14 @@ def schema_of(op_type: str, version: int, domain: str = "") -> defs.OpSchema | N
     except defs.SchemaError:
         return None
     return None if schema.deprecated else schema
+
+
+def _guard(node: ir.Node) -> None:
+    """Refuses what ends the process in ONNX's rule instead of raising an error."""
+    parts = node.attributes.get("num_outputs")
+    if node.op_type == "Split" and parts is not None and parts.value != len(node.outputs):
+        message = f"`Split` states {parts.value} parts and has {len(node.outputs)} outputs"
+        raise failure("EK114", node, message)
 
 
 def _ask_onnx(node: ir.Node, schema: defs.OpSchema, version: int) -> dict[str, onnx.TypeProto]:

@@ -14,7 +14,7 @@ import onnx_ir as ir
 from edgekit.diagnostics import EdgekitError
 from edgekit.ir.model import dims_of
 from edgekit.ir.spec import Dim
-from edgekit.passes.edit import attribute, constant, operand, scalar, subgraphs
+from edgekit.passes.edit import attribute, constant, failure, operand, scalar, subgraphs
 from edgekit.passes.inference import Inferred, infer
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ ROUNDS = 4
 
 def if_(sweep: Sweep, node: ir.Node, version: int) -> tuple[Inferred, ...]:
     """States for each output what both branches agree on."""
-    branches = [node.attributes[name].as_graph() for name in ("then_branch", "else_branch")]
+    branches = [_graph(node, name, 0, len(node.outputs)) for name in ("then_branch", "else_branch")]
     for branch in branches:
         sweep.graph(branch, version)
     pairs = zip(*(branch.outputs for branch in branches), strict=True)
@@ -36,7 +36,7 @@ def if_(sweep: Sweep, node: ir.Node, version: int) -> tuple[Inferred, ...]:
 
 def loop(sweep: Sweep, node: ir.Node, version: int) -> tuple[Inferred, ...]:
     """Carried values keep what is invariant; scan outputs get an axis of the iterations in front."""
-    body = node.attributes["body"].as_graph()
+    body = _graph(node, "body", len(node.inputs), len(node.outputs) + 1)
     initial = list(node.inputs[2:])
     _declare(body.inputs[0], ir.TensorType(ir.DataType.INT64), ())
     _declare(body.inputs[1], ir.TensorType(ir.DataType.BOOL), ())
@@ -58,19 +58,19 @@ def loop(sweep: Sweep, node: ir.Node, version: int) -> tuple[Inferred, ...]:
 
 def scan(sweep: Sweep, node: ir.Node, version: int) -> tuple[Inferred, ...]:
     """The body sees one slice of each scan input; states keep their shape by definition."""
-    body = node.attributes["body"].as_graph()
-    count = int(attribute(node, "num_scan_inputs"))
+    body = _graph(node, "body", len(node.inputs), len(node.outputs))
+    count = int(attribute(node, "num_scan_inputs", 0))
     states, scanned = node.inputs[: len(node.inputs) - count], node.inputs[len(node.inputs) - count :]
     for formal, actual in zip(body.inputs, states, strict=False):
         if actual is not None:
             _declare(formal, actual.type, dims_of(actual.shape))
-    axes = attribute(node, "scan_input_axes") or (0,) * count
+    axes = _axes(node, "scan_input_axes", len(scanned))
     length: Dim = None
     for formal, actual, axis in zip(body.inputs[len(states) :], scanned, axes, strict=True):
         sizes = None if actual is None else dims_of(actual.shape)
         if actual is None:
             continue
-        if sizes is not None:
+        if sizes:
             position = axis % len(sizes)
             length = sizes[position] if not isinstance(length, int) else length
             sizes = sizes[:position] + sizes[position + 1 :]
@@ -78,7 +78,7 @@ def scan(sweep: Sweep, node: ir.Node, version: int) -> tuple[Inferred, ...]:
     sweep.graph(body, version)
     found = [Inferred(None if v is None else v.type, None if v is None else dims_of(v.shape)) for v in states]
     outputs = body.outputs[len(states) :]
-    out_axes = attribute(node, "scan_output_axes") or (0,) * len(outputs)
+    out_axes = _axes(node, "scan_output_axes", len(outputs))
     for result, axis in zip(outputs, out_axes, strict=True):
         sizes = dims_of(result.shape)
         if sizes is not None:
@@ -93,6 +93,30 @@ RULES: dict[str, Callable[[Sweep, ir.Node, int], tuple[Inferred, ...]]] = {
     "Loop": loop,
     "Scan": scan,
 }
+
+
+def _graph(node: ir.Node, name: str, inputs: int, outputs: int) -> ir.Graph:
+    """Returns the graph of an attribute, held to the number of inputs and outputs that the node implies.
+
+    Raises:
+        EdgekitError: EK114 if it does not fit the node.
+    """
+    attr = node.attributes.get(name)
+    if attr is None or attr.type != ir.AttributeType.GRAPH:
+        raise failure("EK114", node, f"`{node.op_type}` has no graph `{name}`")
+    graph = attr.as_graph()
+    if len(graph.inputs) != inputs or len(graph.outputs) != outputs:
+        found = f"{len(graph.inputs)} inputs and {len(graph.outputs)} outputs"
+        message = f"`{name}` of `{node.op_type}` has {found}; the node needs {inputs} and {outputs}"
+        raise failure("EK114", node, message)
+    return graph
+
+
+def _axes(node: ir.Node, name: str, count: int) -> Sequence[int]:
+    axes = attribute(node, name) or (0,) * count
+    if len(axes) != count:
+        raise failure("EK114", node, f"`{name}` of `{node.op_type}` has {len(axes)} axes for {count} values")
+    return tuple(axes)
 
 
 def _invariant(

@@ -114,6 +114,9 @@ class Sweep:
 
     def assign(self, node: ir.Node, found: Sequence[Inferred]) -> None:
         """Sets types and shapes of a node's outputs; what was declared stays only where nothing is known."""
+        if len(found) != len(node.outputs):
+            message = f"`{node.op_type}` has {len(node.outputs)} outputs, its graph gives {len(found)}"
+            raise failure("EK114", node, message)
         for value, inferred in zip(node.outputs, found, strict=True):
             if inferred.type is not None:
                 value.type = inferred.type

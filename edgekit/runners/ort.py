@@ -22,6 +22,7 @@ from edgekit.runners.base import (
     check_inputs,
     missing_runtime,
 )
+from edgekit.runners.ort_exact import exact_form, products_saturate
 
 _NATIVE = {
     **{f"tensor({n})": n for n in ("bool", "int8", "int16", "int32", "int64", "float16")},
@@ -100,6 +101,8 @@ class _Loaded:
         self.intermediates = intermediates
         folder = payload.parent if isinstance(payload, Path) else None
         exposed, own = _exposed(payload, intermediates) if intermediates else (payload, None)
+        _onnxruntime()  # says what to install where it is missing
+        exposed = exact_form(exposed, products_saturate)
         self._session = _session(exposed, threads, folder if exposed is not payload else None)
         outputs = self._session.get_outputs()
         own = len(outputs) if own is None else own

@@ -16,8 +16,8 @@ HEADER = """# Conformance
 ONNX's own backend node tests, all cases with plain tensors in and out. Operands that are parameters
 (axes, shapes, weights, scales) are bound as initializers; each case is converted *without*
 verification, so that a wrong lowering cannot hide behind a refusal, and its artifact is run on the
-test's inputs and compared with ONNX's expected outputs at ONNX's tolerance; where those are themselves rounding noise,
-with ONNX's definition evaluated in float64, at the same tolerance.
+test's inputs and compared with ONNX's expected outputs at ONNX's tolerance; where those are themselves
+rounding noise, with ONNX's definition evaluated in float64, at the same tolerance.
 
 *Refused* is a diagnostic with a code. *Runtime* means that ONNX Runtime does no better on the source model
 itself (it lacks a kernel, or its kernel differs from ONNX's expectation); it applies to the ONNX backend.

@@ -159,7 +159,7 @@ def _refused(path: Path, version: str, config: Any, failures: list[tuple[str, Ex
         where=Where(file=str(path), scope=layer, nodes=(layer,) if layer else ()),
         notes=[written, *(text for text, _ in failures)],
         help=help_,
-        data={"keras_version": version},
+        data={"keras_version": version, "not_loaded": True},
     )
 
 

@@ -37,9 +37,10 @@ class Frozen:
     """A graph without variables.
 
     Attributes:
-        graph_def: The `GraphDef`, with shapes.
+        graph_def: The `GraphDef`; large constants have no contents.
         inputs: The inputs, in order.
         outputs: The outputs, in order.
+        weights: The contents of large constants, by node name.
         scopes: TensorFlow name scope to path of the layer that ran in it.
         recurrences: What the markers of recurrent layers in the graph stand for.
     """
@@ -47,6 +48,7 @@ class Frozen:
     graph_def: Any
     inputs: tuple[End, ...]
     outputs: tuple[End, ...]
+    weights: Mapping[str, bytes] = field(default_factory=dict)
     scopes: Mapping[str, str] = field(default_factory=dict)
     recurrences: Sequence[Recurrence] = ()
 

@@ -57,6 +57,7 @@ def _converted(frozen: Frozen, name: str, *, cautious: bool = False) -> onnx.Mod
             opset=OPSET,
             input_names=[end.tensor for end in frozen.inputs],
             output_names=[end.tensor for end in frozen.outputs],
+            const_node_values=dict(frozen.weights),
             tensors_to_rename={end.tensor: end.name for end in frozen.inputs + frozen.outputs},
             custom_op_handlers={op: (handle, []) for op, handle in handlers(frozen.recurrences).items()},
         )

@@ -21,6 +21,7 @@ from edgekit.importers.keras_child.source import End, Frozen, Source
 def freeze(source: Source) -> Frozen:
     """Traces a model and turns its variables into constants."""
     import tensorflow as tf
+    from tf2onnx.tf_utils import compress_graph_def
 
     if source.frozen is not None:
         return source.frozen
@@ -37,18 +38,19 @@ def freeze(source: Source) -> Frozen:
 
     with _watched(source, scopes, recurrences):
         concrete = run.get_concrete_function()
-    frozen = _without_variables(concrete)
-    graph_def = _inlined(frozen)
+    inputs = [t.name for t in concrete.inputs[: len(specs)]]  # the variables come after them
+    outputs = [t.name for t in concrete.outputs]
+    graph_def = _inlined(_without_variables(concrete), inputs + outputs)
+    weights = compress_graph_def(graph_def)
     with tf.Graph().as_default() as graph:
         tf.import_graph_def(graph_def, name="")  # infers the shapes behind calls that were inlined
-    inputs, outputs = (
-        [graph.get_tensor_by_name(t.name) for t in tensors if t.dtype != tf.resource]
-        for tensors in (frozen.inputs, frozen.outputs)
-    )
     return Frozen(
         graph_def,
-        tuple(End.of(s.name, t) for s, t in zip(source.inputs, inputs, strict=True)),
-        tuple(End.of(name, t) for name, t in zip(source.outputs, outputs, strict=True)),
+        tuple(
+            End.of(s.name, graph.get_tensor_by_name(t)) for s, t in zip(source.inputs, inputs, strict=True)
+        ),
+        tuple(End.of(n, graph.get_tensor_by_name(t)) for n, t in zip(source.outputs, outputs, strict=True)),
+        weights,
         scopes,
         recurrences,
     )
@@ -66,12 +68,20 @@ def _refuse_state(source: Source) -> None:
 
 
 def _without_variables(function: Any) -> Any:
-    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+    """Returns the graph of a function with constants for its variables, and its calls inlined.
 
-    return convert_variables_to_constants_v2(function, lower_control_flow=False, aggressive_inlining=True)
+    These are the two steps of `convert_variables_to_constants_v2`, whose third builds a function of the
+    graph: several more copies of all weights, for nothing.
+    """
+    from tensorflow.python.framework import convert_to_constants
+
+    data = convert_to_constants._FunctionConverterDataInEager(
+        func=function, lower_control_flow=False, aggressive_inlining=True
+    )
+    return convert_to_constants._replace_variables_by_constants(converter_data=data)[0]
 
 
-def _inlined(frozen: Any) -> Any:
+def _inlined(graph_def: Any, ends: list[str]) -> Any:
     """Returns the graph without the calls that freezing leaves: functions marked for XLA.
 
     Keras marks grouped convolutions so.
@@ -81,7 +91,6 @@ def _inlined(frozen: Any) -> Any:
     from tensorflow.python.grappler import tf_optimizer
     from tensorflow.python.training import saver
 
-    graph_def = frozen.graph.as_graph_def(add_shapes=True)
     nodes = [*graph_def.node, *(n for f in graph_def.library.function for n in f.node_def)]
     if not any(n.op in ("PartitionedCall", "StatefulPartitionedCall") for n in nodes):
         return graph_def
@@ -90,7 +99,6 @@ def _inlined(frozen: Any) -> Any:
     with tf.Graph().as_default() as graph:
         tf.import_graph_def(graph_def, name="")
         meta = saver.export_meta_graph(graph_def=graph_def, graph=graph)
-    ends = [t.name for t in (*frozen.inputs, *frozen.outputs)]
     meta.collection_def["train_op"].node_list.value.extend(ends)  # grappler keeps what is fetched
     config = config_pb2.ConfigProto()
     rewrite = config.graph_options.rewrite_options

@@ -25,7 +25,7 @@ def function_body(node: ir.Node, version: int) -> ir.Function | None:
         `None` when the schema has none, or none for these inputs.
     """
     schema = schema_of(node.op_type, version, node.domain)
-    if schema is None:
+    if schema is None or any(v is not None and v.type is None for v in node.inputs):
         return None
     text = _plain(schema, version) or _for_types(schema, node, version)
     if not text:

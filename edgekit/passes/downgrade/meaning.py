@@ -33,7 +33,10 @@ def grid_sample(maker: Maker) -> None:
     if rank_of(node.inputs[0]) != 4:
         raise Unreachable("it samples another number of axes than two")
     old = {"linear": "bilinear", "cubic": "bicubic", "nearest": "nearest"}
-    node.attributes["mode"] = ir.AttrString("mode", old[attribute(node, "mode", "linear")])
+    mode = attribute(node, "mode", "linear")
+    if mode not in old:
+        raise Unreachable(f"the mode `{mode}` does not exist")
+    node.attributes["mode"] = ir.AttrString("mode", old[mode])
 
 
 @reverses("RoiAlign", of=16)

@@ -89,8 +89,8 @@ def evaluate(node: ir.Node, inputs: Sequence[Array | None]) -> tuple[Array, ...]
     try:
         with np.errstate(all="ignore"):
             result = kernel(Call(node, tuple(inputs)))
-    except Decline:
-        return None
+    except (Decline, ValueError, TypeError, LookupError, ArithmeticError, MemoryError):
+        return None  # an expression without a value is left as it is; running the model tells why
     return tuple(result) if isinstance(result, (list, tuple)) else (np.asarray(result),)
 
 

@@ -33,6 +33,13 @@ _ASINH = (
 _ATANH = (1.0, 0.33333284873, 0.20003018545, 0.14215798950, 0.11870570611, 0.049850359552, 0.17855488461)
 """For |x| < 0.5, error 1e-9."""
 _LN2 = math.log(2)
+_LARGEST = 3.4028234663852886e38
+"""The largest float32."""
+
+
+def _log(x: Term) -> Term:
+    """LOG with an infinity of its own: without AVX-512, LiteRT's ends at 88.376 = log(2**127.5)."""
+    return (x > _LARGEST).where(x, x.log())
 
 
 def _half_exp(x: Term) -> tuple[Term, Term]:
@@ -59,19 +66,19 @@ def _cosh(x: Term) -> Term:
 def _asinh(x: Term) -> Term:
     size = x.abs().maximum(0.5)
     inverse = 1 / size
-    far = ((inverse * inverse + 1).sqrt() * 0.5 + 0.5).log() + size.log() + _LN2
+    far = ((inverse * inverse + 1).sqrt() * 0.5 + 0.5).log() + _log(size * 0.5) + 2 * _LN2
     return (x.abs() >= 0.5).where(_signed(far, x), x * horner(x * x, _ASINH))
 
 
 def _atanh(x: Term) -> Term:
-    far = ((x + 1) / (1 - x)).log() * 0.5
+    far = _log((x + 1) / (1 - x)) * 0.5
     return (x.abs() >= 0.5).where(far, x * horner(x * x, _ATANH))
 
 
 def _acosh(x: Term) -> Term:
     """`2 atanh(sqrt((x - 1) / (x + 1)))` near 1, else `log(x (1 + sqrt(1 - 1 / x**2)))`."""
     inverse = 1 / x
-    far = ((1 - inverse * inverse).sqrt() * 0.5 + 0.5).log() + x.log() + _LN2
+    far = ((1 - inverse * inverse).sqrt() * 0.5 + 0.5).log() + _log(x * 0.5) + 2 * _LN2
     near = _atanh(((x - 1) / (x + 1)).sqrt()) * 2
     return (x >= 2).where(far, near)
 

@@ -90,8 +90,10 @@ def composed(b: TFLiteBuilder, n: Op) -> Value:
         if any(x.shape[a] == 0 for a in axes):
             return total(v.exp()).log()
         peak = Term(b, reduce(b, "REDUCE_MAX", v.value, axes))
-        shift = peak.clip(float(np.finfo(np.float32).min), float(np.finfo(np.float32).max))
+        largest = float(np.finfo(np.float32).max)
+        shift = peak.clip(-largest, largest)
         result = Term(b, reduce(b, "SUM", (v - shift).exp().value, axes)).log() + shift
+        result = (peak > largest).where(peak, result)  # LOG of infinity may be finite in LiteRT
         if keep:
             return result
         sizes = [s for i, s in enumerate(sz.sizes_of(b, v.value)) if i not in axes]
