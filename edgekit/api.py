@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import contextlib
+import gc
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -94,16 +96,17 @@ def convert(
     plugins.load_all()
     step = progress or (lambda stage: None)
     build = backend_for(backend)
-    if isinstance(source, Model):
-        model = source
-    else:
-        step("import")
-        model = load(source, **load_options)
-    step("simplify")
-    prepared = prepare(model)
-    step("lower")
-    recipe = Recipe(io_layout, opset, fp16, allow_approximate, labels, dict(options or {}))
-    artifact = build(model, prepared, recipe)
+    with _no_collection():
+        if isinstance(source, Model):
+            model = source
+        else:
+            step("import")
+            model = load(source, **load_options)
+        step("simplify")
+        prepared = prepare(model)
+        step("lower")
+        recipe = Recipe(io_layout, opset, fp16, allow_approximate, labels, dict(options or {}))
+        artifact = build(model, prepared, recipe)
     passes = [asdict(report) for report in prepared.reports]
     artifact = replace(artifact, recipe={**artifact.recipe, "passes": passes})
     if not verify:
@@ -112,6 +115,18 @@ def convert(
 
     step("verify")
     return artifact.with_verification(verify_artifact(model, artifact, inputs=inputs, tolerance=tolerance))
+
+
+@contextlib.contextmanager
+def _no_collection() -> Iterator[None]:
+    """Puts the collection of cycles off: it walks all of a graph that is still being built, for nothing."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def open(directory: str | Path) -> Artifact:

@@ -110,7 +110,7 @@ def only_consumer(value: ir.Value) -> ir.Node | None:
 def subgraphs(node: ir.Node) -> list[ir.Graph]:
     """Returns the graphs among the attributes of a node."""
     found: list[ir.Graph] = []
-    for attr in node.attributes.values():
+    for attr in node.attributes.data.values():  # the plain dict: this is asked of every node in every pass
         if attr.type is _GRAPH:
             found.append(attr.as_graph())
         elif attr.type is _GRAPHS:

@@ -249,7 +249,7 @@ class _Writer:
         s.ModelAddMetadata(fb, metadata)
         s.ModelAddSignatureDefs(fb, signatures)
         fb.Finish(s.ModelEnd(fb), FILE_IDENTIFIER)
-        return bytes(fb.Output())
+        return bytes(memoryview(fb.Bytes)[fb.Head() :])  # `Output` would copy once more
 
     def pack_buffer(self, fb: Any, data: NDArray[np.uint8] | None) -> int:
         # The generated packer ignores the schema's force_align, which XNNPACK relies on.
@@ -257,7 +257,7 @@ class _Writer:
         if data is not None:
             fb.StartVector(1, data.size, ALIGNMENT)
             fb.head = fb.head - data.size
-            fb.Bytes[fb.head : fb.head + data.size] = data.tobytes()
+            np.frombuffer(fb.Bytes, np.uint8)[fb.head : fb.head + data.size] = data  # one copy
             offset = fb.EndVector()
         self.s.BufferStart(fb)
         if data is not None:

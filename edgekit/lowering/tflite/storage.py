@@ -6,6 +6,7 @@ in uint8. Only quantised weights keep TFLite's packed INT4.
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ FLOATS = (
 INTEGERS = _SIGNED + _UNSIGNED
 
 
+@functools.cache
 def stored(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """Returns the dtype that a tensor has in the file."""
     if dtype.name in _SIGNED:

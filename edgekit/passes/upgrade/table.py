@@ -46,17 +46,14 @@ def target_opset() -> int:
 
 
 @cache
-def _histories() -> dict[str, tuple[int, ...]]:
-    found: dict[str, list[int]] = {}
-    for schema in defs.get_all_schemas_with_history():
-        if schema.domain == "":
-            found.setdefault(schema.name, []).append(schema.since_version)
-    return {name: tuple(sorted(versions)) for name, versions in found.items()}
-
-
 def versions_of(op_type: str) -> tuple[int, ...]:
     """Returns the versions of an op of the default domain, ascending; empty for an unknown op."""
-    return _histories().get(op_type, ())
+    found: list[int] = []
+    newest = int(defs.onnx_opset_version())
+    while newest > 0 and defs.has(op_type, newest):
+        found.append(int(defs.get_schema(op_type, newest, "").since_version))
+        newest = found[-1] - 1
+    return tuple(reversed(found))
 
 
 def refuse(node: ir.Node, reason: str) -> EdgekitError:
