@@ -16,10 +16,11 @@ from edgekit.artifact import (
     Verification,
     not_verified,
 )
-from edgekit.consistency import localise, steps, ties
+from edgekit.consistency import localise, rounding, steps, ties
 from edgekit.consistency.informative import weaknesses
 from edgekit.consistency.metrics import Pair, compare_tensor
 from edgekit.consistency.oracle import Oracle
+from edgekit.consistency.perturbed import PerturbedSource
 from edgekit.consistency.randomness import random_outputs
 from edgekit.consistency.reference import Reference, Unavailable, run_source
 from edgekit.consistency.samples import Given, Sample
@@ -77,7 +78,9 @@ def verify(
         try:
             with oracle:
                 reference = run_source(model, oracle, given=inputs, count=samples, seed=seed)
-                return _Work(model, artifact, oracle, candidate, reference, tolerance, drawn).verdict()
+                with PerturbedSource(model, reference.samples.arrays, isolate=isolate) as again:
+                    work = _Work(model, artifact, oracle, candidate, reference, again, tolerance, drawn)
+                    return work.verdict()
         except Unavailable as problem:
             return not_verified(str(problem))
         except EdgekitError as problem:
@@ -96,6 +99,7 @@ class _Work:
     oracle: Oracle
     candidate: ArtifactRunner
     reference: Reference
+    again: PerturbedSource
     asked: float | Mapping[str, float] | None
     drawn: Mapping[str, str]
 
@@ -174,13 +178,21 @@ class _Work:
         return replace(delta, notes=(*delta.notes, *weak))
 
     def _settled(self, delta: Delta, pairs: Sequence[Pair]) -> Delta:
-        """Excuses what rounding decides either way: indices of equal scores, steps of quantisation."""
+        """Excuses what rounding decides either way: equal scores, steps of quantisation, amplified noise."""
         ranking = ties.ranking_of(self.model, delta.tensor)
         if ranking is not None:
             tolerance = default_tolerance("float32", *self._precisions())
             return ties.settle(delta, ranking, pairs, lambda i: self._scores(i, ranking.scores), tolerance)
         step = steps.step_of(self.model, delta.tensor)
-        return delta if step is None else steps.settle(delta, step, pairs)
+        if step is not None:
+            return steps.settle(delta, step, pairs)
+        plain = set(self._precisions(delta.tensor)) <= {"float32"} and not self._asks_for(delta.tensor)
+        judged = plain and rounding.can_judge(self.model)
+        return rounding.settle(delta, pairs, self.again) if judged else delta
+
+    def _asks_for(self, output: str) -> bool:
+        """Tells whether the user states the tolerance of an output: then it is held to it."""
+        return output in self.asked if isinstance(self.asked, Mapping) else self.asked is not None
 
     def _precisions(self, name: str = "") -> tuple[str, ...]:
         """Returns the precisions, besides the output's own, that either model computes it in."""

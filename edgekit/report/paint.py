@@ -27,6 +27,7 @@ STATUS_ROLES = {
     "agree": "good",
     "verified": "good",
     "tie": "good",
+    "rounding": "good",
     "loaded": "good",
     "fail": "bad",
     "differ": "bad",
