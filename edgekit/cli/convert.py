@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -42,6 +44,13 @@ ASIDE = ".mismatch"
     show_default=True,
     help="Layout of public inputs and outputs.",
 )
+@click.option(
+    "--input-shape",
+    "input_shapes",
+    multiple=True,
+    metavar="NAME=1x3x224x224",
+    help="Fix the sizes of an input that the model leaves open. Repeatable.",
+)
 @click.option("--opset", type=click.IntRange(min=7), help="Opset of an ONNX artifact.")
 @click.option("--fp16", is_flag=True, help="Make a float16 ONNX artifact.")
 @click.option("--verify/--no-verify", default=True, help="Compare with the source model.  [default: verify]")
@@ -65,6 +74,7 @@ def command(
     output: Path | None,
     backend: str,
     io_layout: str,
+    input_shapes: tuple[str, ...],
     opset: int | None,
     fp16: bool,
     verify: bool,
@@ -88,7 +98,7 @@ def command(
     labels = _text(label_file) if label_file else None
     with console.stages() as stage:
         stage("import")  # `convert` names the later ones
-        source = api.load(model, allow_pickle=allow_pickle)
+        source = api.load(model, allow_pickle=allow_pickle, input_shapes=_shapes(input_shapes))
         artifact = api.convert(
             source,
             backend,
@@ -114,6 +124,22 @@ def _save(artifact: Artifact, folder: Path) -> Path:
     """Writes the artifact; one that differs from its source never takes the place of a good one."""
     differs = artifact.verification is not None and artifact.verification.verdict == "mismatch"
     return artifact.save(folder.with_name(folder.name + ASIDE) if differs else folder)
+
+
+def _shapes(texts: Sequence[str]) -> dict[str, tuple[int, ...]]:
+    """Reads `NAME=1x3x224x224`; the name may hold an equals sign.
+
+    Raises:
+        EdgekitError: EK205 for anything else, or two shapes of one input.
+    """
+    shapes: dict[str, tuple[int, ...]] = {}
+    for text in texts:
+        name, _, sizes = text.rpartition("=")
+        if not name or name in shapes or not re.fullmatch(r"[0-9]+(x[0-9]+)*", sizes):
+            why = "is given twice" if name in shapes else "is not of the form `NAME=1x3x224x224`"
+            raise error("EK205", f"`--input-shape {text}` {why}")
+        shapes[name] = tuple(map(int, sizes.split("x")))
+    return shapes
 
 
 def _text(path: Path) -> str:

@@ -14,10 +14,11 @@ from typing import Any
 
 from edgekit.diagnostics import Where, error
 from edgekit.importers import factory, files
+from edgekit.importers.input_shapes import fix_shapes
 from edgekit.importers.registry import IMPORTERS, Importer, Request, imports, is_live
 from edgekit.ir import Model
 
-__all__ = ["IMPORTERS", "Importer", "Request", "imports", "is_live", "load"]
+__all__ = ["IMPORTERS", "Importer", "Request", "fix_shapes", "imports", "is_live", "load"]
 
 
 def load(

@@ -259,3 +259,26 @@ class TestRun:
         outcome = run("run", model, "-i", "x=x.npy", "-o", "file/y.npz")
         assert outcome.code == 2
         assert outcome.stderr.startswith("error[EK506]")
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("x", "is not of the form"),
+        ("x=1x", "is not of the form"),
+        ("=1x2", "is not of the form"),
+        ("x=1x3x8x8", "is given twice"),
+    ],
+)
+def test_input_shapes_are_read_strictly(run: Run, model: Path, text: str, why: str) -> None:
+    shapes = ["--input-shape", "x=1x3x8x8"] if "twice" in why else []
+    outcome = run("convert", model, *shapes, "--input-shape", text)
+    assert outcome.code == 2
+    assert why in " ".join(outcome.stderr.split())
+
+
+def test_an_input_shape_that_does_not_fit_names_the_input(run: Run, model: Path) -> None:
+    outcome = run("convert", model, "--input-shape", "x=1x3x9x9")
+    assert outcome.code == 2
+    assert "`x` cannot have the shape 1x3x9x9" in " ".join(outcome.stderr.split())
+    assert run("convert", model, "--input-shape", "x=1x3x8x8").code == 0
