@@ -11,7 +11,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +21,16 @@ from networks import NETWORKS, ensure
 
 HERE = Path(__file__).parent
 TOOLS = ("edgekit", "onnxsim", "onnx2tf", "tensorflow")
+PATIENCE = 60.0
+"""Seconds; a tool that has taken longer on a network is not run again."""
 PAGE = """# Speed
 
 ONNX to `.tflite` beside the peers, in one run on one machine ({machine}): medians of {runs} processes for
-each tool, verification off. *Imports* are all modules that a conversion needs; *in process* is the conversion
-after them, from the file to the file; *whole* is the process from start to end. Latency is the median of
-one inference in LiteRT on one thread, the artifacts of a network taking turns. TensorFlow's converter starts
-from the Keras model, since it does not read ONNX. The networks are `keras.applications` with random weights.
+each tool (fewer of one that takes over a minute), verification off. *Imports* are all modules that a
+conversion needs; *in process* is the conversion after them, from the file to the file; *whole* is the process
+from start to end. Latency is the median of one inference in LiteRT on one thread, the artifacts of a network
+taking turns. TensorFlow's converter starts from the Keras model, since it does not read ONNX. The networks are
+`keras.applications` with random weights.
 
 `python benchmarks/bench_tflite.py --page docs/benchmarks.md` writes this page.
 """
@@ -58,15 +63,22 @@ def convert(tool: str, python: str, source: Path, target: Path) -> tuple[float, 
         process = subprocess.Popen(
             command, stdout=out, stderr=err, env=environment, cwd=tempfile.gettempdir()
         )
-        _, status, usage = os.wait4(process.pid, 0)
+        process.wait()
         whole = time.perf_counter() - start
-        process.returncode = os.waitstatus_to_exitcode(status)
         out.seek(0)
         err.seek(0)
         if process.returncode or not target.exists():
             return (err.read().strip().splitlines() or ["no message"])[-1]
-        imports, inside = map(float, out.read().split()[-2:])
-    return imports, inside, whole, usage.ru_maxrss / 1024
+        imports, inside, peak = map(float, out.read().split()[-3:])
+    return imports, inside, whole, peak
+
+
+def repeated(run: Callable[[], Any], times: int) -> list[Any]:
+    """Returns the results of several runs, fewer where they take more than `PATIENCE` together."""
+    start, results = time.perf_counter(), [run()]
+    while len(results) < times and time.perf_counter() - start < PATIENCE:
+        results.append(run())
+    return results
 
 
 def latencies(artifacts: dict[str, Path], seconds: float) -> dict[str, float]:
@@ -120,7 +132,7 @@ def main() -> int:
                 continue
             target = args.folder / f"{network}.{tool}.tflite"
             target.unlink(missing_ok=True)
-            found = [convert(tool, python, source, target) for _ in range(args.runs)]
+            found = repeated(partial(convert, tool, python, source, target), args.runs)
             failed = [f for f in found if isinstance(f, str)]
             if failed:
                 print(f"{tool:12} failed: {failed[0][:90]}", flush=True)

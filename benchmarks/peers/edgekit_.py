@@ -21,4 +21,7 @@ for load in (importers.load_importers, load_ops, load_lemmas, tflite_schema):
 imported = time.perf_counter()
 artifact = api.convert(sys.argv[1], "tflite", verify=False)
 Path(sys.argv[2]).write_bytes(artifact.model_file.read())
-print(imported - start, time.perf_counter() - imported)
+
+from peak import peak_mb  # noqa: E402
+
+print(imported - start, time.perf_counter() - imported, peak_mb())

@@ -17,4 +17,7 @@ with tempfile.TemporaryDirectory() as folder:
     )  # fmt: skip
     done = time.perf_counter()
     shutil.copy(next(Path(folder).glob("*_float32.tflite")), sys.argv[2])
-print(imported - start, done - imported)
+
+from peak import peak_mb  # noqa: E402
+
+print(imported - start, done - imported, peak_mb())

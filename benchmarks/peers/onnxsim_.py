@@ -9,4 +9,7 @@ import onnxsim  # noqa: E402
 
 imported = time.perf_counter()
 onnxsim.export_tflite(onnx.load(sys.argv[1]), sys.argv[2])
-print(imported - start, time.perf_counter() - imported)
+
+from peak import peak_mb  # noqa: E402
+
+print(imported - start, time.perf_counter() - imported, peak_mb())

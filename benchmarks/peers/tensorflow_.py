@@ -14,4 +14,7 @@ model = tf.keras.models.load_model(Path(sys.argv[1]).with_suffix(".keras"), comp
 image = tf.keras.Input(batch_shape=(1, *model.input_shape[1:]))  # a fixed batch, as in the ONNX file
 payload = tf.lite.TFLiteConverter.from_keras_model(tf.keras.Model(image, model(image))).convert()
 Path(sys.argv[2]).write_bytes(payload)
-print(imported - start, time.perf_counter() - imported)
+
+from peak import peak_mb  # noqa: E402
+
+print(imported - start, time.perf_counter() - imported, peak_mb())
