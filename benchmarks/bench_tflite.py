@@ -29,8 +29,8 @@ ONNX to `.tflite` beside the peers, in one run on one machine ({machine}): media
 each tool (fewer of one that takes over a minute), verification off. *Imports* are all modules that a
 conversion needs; *in process* is the conversion after them, from the file to the file; *whole* is the process
 from start to end. Latency is the median of one inference in LiteRT on one thread, the artifacts of a network
-taking turns. TensorFlow's converter starts from the Keras model, since it does not read ONNX. The networks are
-`keras.applications` with random weights.
+taking turns. TensorFlow's converter starts from the Keras model, since it does not read ONNX. The networks
+are `keras.applications` with random weights.
 
 `python benchmarks/bench_tflite.py --page docs/benchmarks.md` writes this page.
 """

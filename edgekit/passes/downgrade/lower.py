@@ -9,7 +9,8 @@ from onnx import defs
 
 from edgekit.diagnostics import Diagnostic, EdgekitError
 from edgekit.passes.decompose import expand
-from edgekit.passes.downgrade.table import REVERSES, Unreachable
+from edgekit.passes.downgrade.table import REVERSES, Unreachable, Untyped
+from edgekit.passes.downgrade.wider import through_float32
 from edgekit.passes.edit import Maker, all_graphs, attribute, failure, subgraphs
 from edgekit.passes.inference import infer, schema_of
 from edgekit.passes.report import PassReport
@@ -158,7 +159,7 @@ def _check_type(
     text = _text(kind)
     if text not in allowed.get(formal.type_str, [formal.type_str]):
         plain = text.removeprefix("tensor(").removesuffix(")") if text.startswith("tensor") else text
-        raise Unreachable(f"it does not take {plain} in opset {target}")
+        raise Untyped(f"it does not take {plain} in opset {target}")
 
 
 def _text(kind: ir.TypeProtocol) -> str:
@@ -171,6 +172,10 @@ def _text(kind: ir.TypeProtocol) -> str:
 
 
 def _decompose(node: ir.Node, target: int, verdict: Unreachable) -> bool:
+    if isinstance(verdict, Untyped) and not subgraphs(node) and (parts := through_float32(node)):
+        for part in parts:
+            _node(part, target_opset(), target)
+        return True
     fragment = None if subgraphs(node) else expand(node)
     if fragment is None:
         raise _refusal(node, target, str(verdict))

@@ -11,6 +11,10 @@ class Unreachable(Exception):  # noqa: N818 - a verdict, not a failure of the pr
     """The node has no equal form before a version; the message says why."""
 
 
+class Untyped(Unreachable):
+    """The version before does not take a dtype of the node."""
+
+
 Reverse = Callable[[Maker], None]
 REVERSES: dict[tuple[str, int], Reverse] = {}
 

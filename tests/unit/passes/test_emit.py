@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ml_dtypes
 import numpy as np
 import onnx
 import onnx_ir as ir
@@ -13,6 +14,7 @@ from edgekit.lowering.onnx.emit import RUNTIME_OPSET, emit_onnx
 from edgekit.passes import prepare
 from edgekit.passes.downgrade import REVERSES
 from edgekit.passes.upgrade import versions_of
+from edgekit.runners import runner_for
 
 RNG = np.random.default_rng(5)
 NET = """(float[N,3,8,8] x) => (float[a,b] y) {
@@ -237,3 +239,14 @@ def test_floored_remainder_of_floats(lab, dtype):
     with np.errstate(all="ignore"):
         expected = np.mod(a, b)
     np.testing.assert_array_equal(lab.runtime(proto, {"a": a, "b": b})[0], expected)
+
+
+def test_bfloat16_that_an_older_opset_does_not_take_goes_through_float32(lab):
+    model = lab.proto("(bfloat16[2,3] x) => (bfloat16[2,3] y) { y = Celu <alpha = 2.0> (x) }", 28)
+    proto = written(emit_onnx(prepare(lab.hub(model)).model, opset=27))
+    assert [n.op_type for n in proto.graph.node] == ["Cast", "Celu", "Cast"]
+    x = np.linspace(-3, 3, 6, dtype=np.float32).reshape(2, 3).astype(ml_dtypes.bfloat16)
+    want = np.maximum(x, 0) + np.minimum(0, 2 * np.expm1(x.astype(np.float32) / 2))
+    with runner_for("onnx", isolate=False) as runner:
+        (got,) = runner.run(proto.SerializeToString(), {"x": x}).values()
+    np.testing.assert_allclose(got.astype(np.float32), want.astype(np.float32), rtol=2**-8)
