@@ -23,6 +23,7 @@ from edgekit.passes import (
     merge_relabels,
     normalise,
     recognise,
+    sequences,
     unique_names,
 )
 from edgekit.passes.order import require_order
@@ -74,6 +75,7 @@ def steps(fold_limit_bytes: int = FOLD_LIMIT_BYTES) -> tuple[Step, ...]:
         _step(inline_functions.call, (), (FLAT,), (LIFTED, *rewriting)),
         _step(lift_constants.call, (FLAT,), (LIFTED,), (NAMED,)),
         _step(fold, (FLAT, LIFTED), (NORMAL,), rewriting),
+        _step(sequences.call, (NORMAL,), (), rewriting),
         _step(dead_code.call, (NORMAL,), (CLEAN,)),
         _step(identities.call, (NORMAL, CLEAN), (), (CLEAN,)),
         _step(merge_relabels.call, (NORMAL,), (), rewriting),
