@@ -17,7 +17,8 @@ Sizes = Mapping[str, int]
 """Sizes of symbols; an axis without a name counts as the symbol `input:axis`."""
 
 _IMAGE_SIZES = (64, 128, 224, 32, 320, 16)
-_OTHER_SIZES = (8, 16, 32, 64, 128, 1)
+_OTHER_SIZES = (8, 16, 32, 64, 128, 512, 1, 1600, 16000)
+"""Of texts and features first, then of sound: frames, a tenth of a second, a second at 16 kHz."""
 _BATCHES = (1, 2, 3)
 
 

@@ -130,7 +130,10 @@ class _Work:
             raise problem
         notes = tuple(n[:500] for d in problem.diagnostics for n in d.notes)
         reason = f"the artifact does not run: {first.message}"
-        if first.code == "EK504":
+        same = any(self.candidate.runtime.startswith(f"{name} ") for name in self.oracle.refusals)
+        if (
+            first.code == "EK504" or same
+        ):  # a runtime that refuses the source too says nothing of the artifact
             return self._result(Verdict.UNVERIFIED, (), reason, notes)
         deltas = [
             Delta(spec.name, Status.MISSING, dtype_text(spec.dtype), reason="the artifact does not run")

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from onnx import helper
+from onnx import TensorProto, helper
 from safetensors.numpy import save_file
 
 from edgekit import api
@@ -306,3 +306,13 @@ def test_layouts_of_a_tflite_artifact_are_localised(make_model: Make, make_tflit
         if verdict is Verdict.MISMATCH:
             assert found.first_divergence is not None
             assert found.first_divergence.origin.nodes == ("exp",)
+
+
+def test_a_runtime_that_refuses_the_source_too_says_nothing_of_the_artifact():
+    port = [helper.make_tensor_value_info(n, TensorProto.BFLOAT16, [4]) for n in "xy"]
+    graph = helper.make_graph([helper.make_node("Softsign", ["x"], ["y"])], "g", port[:1], port[1:])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 22)], ir_version=10)
+    found = api.convert(model, "onnx").verification
+    assert found.verdict is Verdict.UNVERIFIED
+    assert "does not run" in found.reason
+    assert "onnxruntime refuses the source model" in found.notes

@@ -30,7 +30,10 @@ def if_(b: TFLiteBuilder, n: Op) -> tuple[Value, ...]:
         taken, own = (yes, yes_captures) if condition.data else (no, no_captures)
         return inline(b, taken, own)
     if any(a.rank != c.rank for a, c in zip(yes.outputs, no.outputs, strict=True)):
-        n.refuse("its branches give tensors of different rank")
+        n.refuse(
+            "its branches give tensors of different rank",
+            help="if the sizes of the inputs decide which branch runs, fix them with `--input-shape`",
+        )
     return branch(
         b, condition, captured, _taking(b, yes, yes_captures, captured), _taking(b, no, no_captures, captured)
     )
