@@ -125,7 +125,9 @@ class _Bound(_Entry):
 
     @classmethod
     def of(cls, binding: Binding) -> _Bound:
-        return cls(tensor=binding.tensor, dtype=dtype_name(binding.dtype), perm=binding.perm, boxed=binding.boxed)
+        return cls(
+            tensor=binding.tensor, dtype=dtype_name(binding.dtype), perm=binding.perm, boxed=binding.boxed
+        )
 
     def binding(self) -> Binding:
         return Binding(self.tensor, dtype_of(self.dtype), self.perm, self.boxed)

@@ -138,7 +138,9 @@ def payload_of(artifact: Artifact) -> Iterator[Payload]:
     files = artifact.files
     first = artifact.model_file.payload
     if len(files) == 1 or all(
-        isinstance(f.payload, Path) and isinstance(first, Path) and f.payload == _root(artifact, first) / f.name
+        isinstance(f.payload, Path)
+        and isinstance(first, Path)
+        and f.payload == _root(artifact, first) / f.name
         for f in files
     ):
         yield first

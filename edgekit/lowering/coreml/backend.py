@@ -138,5 +138,7 @@ def _kept(main: Subgraph, emission: Emission, options: CoreMlOptions) -> frozens
     for name in options.keep_fp32:
         if name not in types and name not in by_source:
             notes = [f"ops: {', '.join(f'`{t}`' for t in sorted(types))}"]
-            raise error("EK204", f"`{name}` is neither an op nor a tensor nor a node of the model", notes=notes)
+            raise error(
+                "EK204", f"`{name}` is neither an op nor a tensor nor a node of the model", notes=notes
+            )
     return frozenset(n for name in options.keep_fp32 for n in by_source.get(name, ()) if n)

@@ -92,9 +92,7 @@ class CoreMlBuilder(LedgerBuilder):
             logical = np.dtype(dtype) if dtype is not None else _logical(kept, operands)
             if len(shape) > MAX_RANK and name not in FREE_RANK:
                 raise Unlowerable(f"a tensor of rank {len(shape)}; Core ML takes at most {MAX_RANK}")
-            outputs.append(
-                self.value(logical, shape) if data is None else self.const(_as(data, logical))
-            )
+            outputs.append(self.value(logical, shape) if data is None else self.const(_as(data, logical)))
         if any(o.data is None for o in outputs):
             outputs = [o if o.data is None else self.value(o.dtype, o.shape) for o in outputs]
             self.emit(name, given, outputs)

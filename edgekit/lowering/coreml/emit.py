@@ -131,20 +131,18 @@ class _Scope:
         label = self.label(op)
         if op.op == "cond":
             yes, no = op.attrs["_true_fn"], op.attrs["_false_fn"]
-            first, second = op.attrs["true_operands"], op.attrs["false_operands"]
             made = m.cond(
                 pred=values[0],
-                _true_fn=lambda: self.body(yes, [values[i] for i in first]),
-                _false_fn=lambda: self.body(no, [values[i] for i in second]),
+                _true_fn=lambda: self.body(yes, values[1:]),
+                _false_fn=lambda: self.body(no, values[1:]),
                 **label,
             )
         else:
-            count = len(op.outputs)
             proceed, step = op.attrs["_cond"], op.attrs["_body"]
             made = m.while_loop(
-                _cond=lambda *state: self.body(proceed, [*state, *values[count:]])[0],
-                _body=lambda *state: self.body(step, [*state, *values[count:]]),
-                loop_vars=tuple(values[:count]),
+                _cond=lambda *state: self.body(proceed, state)[0],
+                _body=lambda *state: self.body(step, state),
+                loop_vars=tuple(values),
                 **label,
             )
         return list(made) if isinstance(made, list | tuple) else [made]

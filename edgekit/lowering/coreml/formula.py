@@ -140,7 +140,9 @@ class Term:
     def where(self, yes: Operand, no: Operand, dtype: Any = None) -> Term:
         """Chooses by this boolean term; `dtype` is needed where both choices are numbers."""
         known = next((v.value.dtype for v in (yes, no) if isinstance(v, Term)), dtype)
-        picks = [v.value if isinstance(v, Term) else self.b.const(np.asarray(v).astype(known)) for v in (yes, no)]
+        picks = [
+            v.value if isinstance(v, Term) else self.b.const(np.asarray(v).astype(known)) for v in (yes, no)
+        ]
         return Term(self.b, self.b.select(self.value, *picks))
 
     def cast(self, dtype: Any) -> Term:

@@ -39,7 +39,9 @@ class Inference:
         m = mil()
         values = [v for p in params.values() for v in _values(p)]
         variables = dict.fromkeys(v for v in values if v.data is None)
-        ports = {f"p{i}": placeholder(v) for i, v in enumerate(variables)} or {"p": m.Builder.placeholder((1,))}
+        ports = {f"p{i}": placeholder(v) for i, v in enumerate(variables)} or {
+            "p": m.Builder.placeholder((1,))
+        }
         with m.Function(ports, opset_version=self.opset) as function:
             known = {v: function.inputs[f"p{i}"] for i, v in enumerate(variables)}
             resolved = {name: self._resolve(p, known) for name, p in params.items()}

@@ -12,7 +12,11 @@ from edgekit.lowering.ledger import Value
 
 
 def pad_or_crop(
-    b: CoreMlBuilder, x: Value, pads: Sequence[tuple[int, int]], mode: str = "constant", fill: Value | None = None
+    b: CoreMlBuilder,
+    x: Value,
+    pads: Sequence[tuple[int, int]],
+    mode: str = "constant",
+    fill: Value | None = None,
 ) -> Value:
     """Adds elements before and after each axis; negative counts take them away.
 

@@ -141,12 +141,16 @@ def _image(given: Any) -> ImageInput | None:
 
 def _enumerated(given: Any) -> dict[str, tuple[tuple[int, ...], ...]]:
     shapes = {
-        str(name): tuple(tuple(_size("enumerated", d) for d in _list("enumerated", s)) for s in _list("enumerated", v))
+        str(name): tuple(
+            tuple(_size("enumerated", d) for d in _list("enumerated", s)) for s in _list("enumerated", v)
+        )
         for name, v in _mapping("enumerated", given).items()
     }
     for name, alternatives in shapes.items():
         if not 1 <= len(alternatives) <= 128:
-            raise error("EK204", f"`enumerated` has {len(alternatives)} shapes for `{name}`, Core ML takes 1 to 128")
+            raise error(
+                "EK204", f"`enumerated` has {len(alternatives)} shapes for `{name}`, Core ML takes 1 to 128"
+            )
     return shapes
 
 
@@ -167,8 +171,10 @@ def _range(name: str, span: Any) -> tuple[int, int]:
 def _compression(given: Any, opset: str) -> Compression | None:
     if given is None:
         return None
-    fields = {"kind": given} if isinstance(given, str) else _fields(
-        "compress_weights", given, ("kind", "bits", "sparsity")
+    fields = (
+        {"kind": given}
+        if isinstance(given, str)
+        else _fields("compress_weights", given, ("kind", "bits", "sparsity"))
     )
     kind = str(fields.get("kind"))
     _choice("compress_weights", kind, COMPRESSIONS)

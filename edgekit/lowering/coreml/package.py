@@ -134,7 +134,12 @@ def _model(path: Path, options: CoreMlOptions, origins: Mapping[str, Any]) -> by
 
     spec = Model_pb2.Model.FromString(path.read_bytes())
     meta = spec.description.metadata
-    names = {"author": "author", "license": "license", "description": "shortDescription", "version": "versionString"}
+    names = {
+        "author": "author",
+        "license": "license",
+        "description": "shortDescription",
+        "version": "versionString",
+    }
     for name, text in options.metadata.items():
         setattr(meta, names[name], text)
     meta.userDefined.pop(_DATE, None)  # the same model gives the same bytes
@@ -144,7 +149,9 @@ def _model(path: Path, options: CoreMlOptions, origins: Mapping[str, Any]) -> by
 
 def _manifest(text: str) -> bytes:
     fields = json.loads(text)
-    fresh = {old: str(uuid.uuid5(_NAMESPACE, e["path"])).upper() for old, e in fields["itemInfoEntries"].items()}
+    fresh = {
+        old: str(uuid.uuid5(_NAMESPACE, e["path"])).upper() for old, e in fields["itemInfoEntries"].items()
+    }
     fields["itemInfoEntries"] = {fresh[old]: entry for old, entry in fields["itemInfoEntries"].items()}
     fields["rootModelIdentifier"] = fresh[fields["rootModelIdentifier"]]
     return (json.dumps(fields, indent=4, sort_keys=True) + "\n").encode()

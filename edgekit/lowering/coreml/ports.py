@@ -80,7 +80,7 @@ class _Ports:
     def take(self, value: Value, name: str) -> None:
         dtype = self.port_dtype(value)
         inner = value if value.rank else Value(value.dtype, (1,))
-        port = inner if inner.dtype == dtype or dtype == INT32 and value.dtype.kind in "iu" else None
+        port = inner if inner.dtype == dtype or (dtype == INT32 and value.dtype.kind in "iu") else None
         if port is None:
             port = Value(dtype, inner.shape)
             self.convert(port, inner)

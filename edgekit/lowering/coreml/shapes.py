@@ -50,7 +50,9 @@ def _input(ct: Any, source: str, value: Value, name: str, options: CoreMlOptions
         )
     bias = image.bias[0] if channels == 1 else list(image.bias)
     layout = getattr(ct.colorlayout, image.colour)
-    return ct.ImageType(name=name, shape=shape, scale=image.scale, bias=bias, color_layout=layout, channel_first=True)
+    return ct.ImageType(
+        name=name, shape=shape, scale=image.scale, bias=bias, color_layout=layout, channel_first=True
+    )
 
 
 def _shape(ct: Any, source: str, value: Value, options: CoreMlOptions) -> Any:
@@ -62,7 +64,9 @@ def _shape(ct: Any, source: str, value: Value, options: CoreMlOptions) -> Any:
     spans = options.ranges.get(source, {})
     for axis, span in spans.items():
         if not 0 <= axis < value.rank or value.shape[axis] is not None:
-            raise error("EK204", f"the axis {axis} of the input `{source}` is not open", notes=[f"range: {span}"])
+            raise error(
+                "EK204", f"the axis {axis} of the input `{source}` is not open", notes=[f"range: {span}"]
+            )
     return ct.Shape(shape=[_size(ct, d, spans.get(axis)) for axis, d in enumerate(value.shape)])
 
 
@@ -74,5 +78,7 @@ def _size(ct: Any, size: int | None, span: tuple[int, int] | None) -> Any:
 
 
 def _fit(source: str, value: Value, sizes: Sequence[int]) -> None:
-    if len(sizes) != value.rank or any(d is not None and d != s for d, s in zip(value.shape, sizes, strict=True)):
+    if len(sizes) != value.rank or any(
+        d is not None and d != s for d, s in zip(value.shape, sizes, strict=True)
+    ):
         raise error("EK204", f"the input `{source}` does not take the shape {list(sizes)}")

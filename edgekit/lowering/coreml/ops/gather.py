@@ -29,9 +29,7 @@ def _one(b: CoreMlBuilder, x: Value, place: int, rank: int) -> Value:
     """One element of a vector, such as one size of a shape, is a slice; its rank is that of the index."""
     place += x.shape[0] or 0 if place < 0 and x.shape[0] is not None else 0
     end = [] if place == -1 else [place + 1]
-    one = b.op(
-        "slice_by_index", x=x, begin=[place], end=end or [0], end_mask=[not end], begin_mask=[False]
-    )
+    one = b.op("slice_by_index", x=x, begin=[place], end=end or [0], end_mask=[not end], begin_mask=[False])
     return _kept(b, x, b.reshape(one, (1,) * rank))
 
 

@@ -58,7 +58,12 @@ def gemm(b: CoreMlBuilder, n: Op) -> Value:
 
 def _bias(b: CoreMlBuilder, c: Value | None, beta: float, count: int) -> Value | None:
     """Returns a constant addend of one number per column, else `None`."""
-    if c is None or c.data is None or c.data.size not in (1, count) or c.data.shape[:-1].count(1) != max(c.rank - 1, 0):
+    if (
+        c is None
+        or c.data is None
+        or c.data.size not in (1, count)
+        or c.data.shape[:-1].count(1) != max(c.rank - 1, 0)
+    ):
         return None
     return b.const(np.ascontiguousarray(np.broadcast_to(c.data.reshape(-1) * beta, (count,))).astype(c.dtype))
 
@@ -72,7 +77,11 @@ def _integer_gemm(b: CoreMlBuilder, n: Op, a: Value, w: Value, c: Value | None) 
         n.refuse("integers with `alpha` or `beta`; ONNX does not say how they are rounded")
     left, right = b.int32(a), b.int32(w)
     made = b.op(
-        "matmul", x=left, y=right, transpose_x=bool(n.attr("transA", 0)), transpose_y=bool(n.attr("transB", 0))
+        "matmul",
+        x=left,
+        y=right,
+        transpose_x=bool(n.attr("transA", 0)),
+        transpose_y=bool(n.attr("transB", 0)),
     )
     depth = a.shape[0 if n.attr("transA", 0) else 1]
     span = (b.interval(a) * b.interval(w)).times(1, 2**31 if depth is None else depth)

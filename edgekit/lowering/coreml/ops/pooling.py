@@ -38,7 +38,9 @@ def _maximum(b: CoreMlBuilder, n: Op, x: Value, slides: Slides) -> Value:
         if w.count is None:
             n.refuse("dilated windows on a size known only at run time", code="EK305")
         stop = (w.count - 1) * w.stride + 1
-        taps = [cut(b, padded, axis, k * w.dilation, k * w.dilation + stop, w.stride) for k in range(w.kernel)]
+        taps = [
+            cut(b, padded, axis, k * w.dilation, k * w.dilation + stop, w.stride) for k in range(w.kernel)
+        ]
         padded = reduce(lambda p, q: b.binary("maximum", p, q), taps)
     return padded
 
@@ -101,7 +103,9 @@ def _sum(b: CoreMlBuilder, n: Op, x: Value, slides: Slides) -> Term:
         if w.count is None:
             n.refuse("dilated windows on a size known only at run time", code="EK305")
         stop = (w.count - 1) * w.stride + 1
-        taps = [cut(b, padded, axis, k * w.dilation, k * w.dilation + stop, w.stride) for k in range(w.kernel)]
+        taps = [
+            cut(b, padded, axis, k * w.dilation, k * w.dilation + stop, w.stride) for k in range(w.kernel)
+        ]
         padded = reduce(lambda p, q: b.binary("add", p, q), taps)
     return Term(b, padded)
 

@@ -56,7 +56,12 @@ def _scattered(
         n.refuse(f"integers with `reduction` {n.attr('reduction')}; how far they grow is not known")
     if x.dtype == np.bool_:
         made = b.op(
-            op, data=b.cast(x, np.int32), indices=places, updates=b.cast(updates, np.int32), mode=mode, **params
+            op,
+            data=b.cast(x, np.int32),
+            indices=places,
+            updates=b.cast(updates, np.int32),
+            mode=mode,
+            **params,
         )
         return b.cast(made, np.bool_)
     return b.op(op, data=x, indices=places, updates=updates, mode=mode, **params)

@@ -110,5 +110,3 @@ def _emit(b: CoreMlBuilder, n: Op, x: Value, cuts: list[_Cut]) -> Value:
     made = b.value(x.dtype, n.out_shape())
     b.emit("slice_by_index", params, [made])
     return made
-
-

@@ -132,5 +132,3 @@ def bitwise_not(b: CoreMlBuilder, n: Op) -> Value:
     term = Term(b, b.relabel(x, np.int32))
     top = -1 if x.dtype.kind == "i" or x.dtype == np.uint32 else int(np.iinfo(x.dtype).max)
     return b.relabel((top - term).value, x.dtype)
-
-
