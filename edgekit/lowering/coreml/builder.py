@@ -84,6 +84,8 @@ class CoreMlBuilder(LedgerBuilder):
         """
         given = {key: p for key, p in params.items() if p is not None}
         operands = _operands(given)
+        if any(0 in v.shape for v in operands):
+            raise Unlowerable("Core ML has no tensors without elements", code="EK305")
         given = {key: _number(p, operands) for key, p in given.items()}
         results = self.infer.results(name, given)
         wanted = dtypes or [None] * len(results)

@@ -103,8 +103,12 @@ class _Scope:
     def plain(self, op: Emitted) -> Sequence[Any]:
         params = {key: self.param(op, p) for key, p in op.attrs.items()}
         made = getattr(mil().Builder, op.op)(**params, **self.label(op))
+        return self.named(op, made)
+
+    def named(self, op: Emitted, made: Any) -> list[Any]:
+        """Gives variables of the main graph the names of their values."""
         variables = list(made) if isinstance(made, list | tuple) else [made]
-        if self.names is not None and len(variables) > 1:
+        if self.names is not None:
             for value, variable in zip(op.outputs, variables, strict=True):
                 variable.set_name(self.names.of(value))
         return variables
@@ -145,7 +149,7 @@ class _Scope:
                 loop_vars=tuple(values),
                 **label,
             )
-        return list(made) if isinstance(made, list | tuple) else [made]
+        return self.named(op, made)
 
     def body(self, graph: Subgraph, values: Sequence[Any]) -> list[Any]:
         inner = _Scope({**self.known, **dict(zip(graph.inputs, values, strict=True))}, None)

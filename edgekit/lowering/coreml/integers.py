@@ -10,32 +10,32 @@ from edgekit.lowering.coreml.builder import CoreMlBuilder
 from edgekit.lowering.coreml.formula import Term
 from edgekit.lowering.coreml.storage import INT32, NARROWED
 from edgekit.lowering.ledger import Value
-from edgekit.lowering.op import Unlowerable
+from edgekit.lowering.op import Op, Unlowerable
 
 HALF_RANGE = 2**31
 
 
-def result(b: CoreMlBuilder, x: Value, exact: Interval) -> Value:
+def result(b: CoreMlBuilder, n: Op, x: Value, exact: Interval) -> Value:
     """Makes sure that an int32 result is what its own dtype would hold.
 
     int32 and uint32 wrap like the hardware; narrower dtypes are wrapped here.
 
     Args:
         b: The builder.
+        n: The node, which says whether the user accepts a result that is right only while it is small.
         x: The result, computed in int32 and labelled with its dtype.
         exact: Between which numbers the exact result lies.
 
     Raises:
-        Unlowerable: If the dtype is wider than int32 and the result could leave int32.
+        Unlowerable: If the dtype is wider than int32, the result could leave int32, and the user does not
+            allow that.
     """
     if x.data is not None:
         return x
     if x.dtype.name in NARROWED:
         if not exact.is_int32:
-            raise Unlowerable(
-                f"its {x.dtype.name} result could leave int32, in which Core ML computes",
-                help="cast the operands to int32 in the source model if they stay small",
-            )
+            n.approximate(f"its {x.dtype.name} result could leave int32, in which Core ML computes")
+            return x
         return b.bounded(x, exact)
     if x.dtype.itemsize >= 4:
         return b.bounded(x, exact) if _holds(x, exact) else x

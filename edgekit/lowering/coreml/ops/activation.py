@@ -66,7 +66,7 @@ def prelu(b: CoreMlBuilder, n: Op) -> Value:
             return b.op("prelu", x=x, alpha=b.const(alpha))
     product = b.binary("mul", x, slope)
     if x.dtype.kind != "f":
-        product = result(b, product, b.interval(x) * b.interval(slope))
+        product = result(b, n, product, b.interval(x) * b.interval(slope))
     return b.select(b.binary("less", x, b.number(0, x)), product, x)
 
 

@@ -20,15 +20,17 @@ _MIL = {"Add": "add", "Sub": "sub", "Mul": "mul", "Max": "maximum", "Min": "mini
 @lowers("Add", "Sub", "Mul", since=14)
 def add_sub_mul(b: CoreMlBuilder, n: Op) -> Value:
     """Add, Sub, Mul -> add, sub, mul."""
-    return _arithmetic(b, n.type, n.operand(0), n.operand(1))
+    return _arithmetic(b, n, n.type, n.operand(0), n.operand(1))
 
 
-def _arithmetic(b: CoreMlBuilder, kind: str, x: Value, y: Value) -> Value:
+def _arithmetic(b: CoreMlBuilder, n: Op, kind: str, x: Value, y: Value) -> Value:
     made = b.binary(_MIL[kind], x, y)
     if x.dtype.kind == "f":
         return made
+    if kind == "Sub" and x is y:
+        return b.const(np.zeros((), x.dtype)) if x.rank == 0 else b.bounded(made, Interval(0, 0))
     p, q = b.interval(x), b.interval(y)
-    return result(b, made, p + q if kind == "Add" else p - q if kind == "Sub" else p * q)
+    return result(b, n, made, p + q if kind == "Add" else p - q if kind == "Sub" else p * q)
 
 
 @lowers("Sum", since=13)
@@ -76,7 +78,7 @@ def div(b: CoreMlBuilder, n: Op) -> Value:
         quotient = toward_zero.where(quotient + 1, quotient)
     largest = max(abs(p.low), abs(p.high))
     exact = Interval(-largest if min(p.low, q.low) < 0 else 0, largest)
-    return result(b, b.relabel(quotient.value, x.dtype), Interval(exact.low, exact.high))
+    return result(b, n, b.relabel(quotient.value, x.dtype), Interval(exact.low, exact.high))
 
 
 @lowers("Mod", since=13)
@@ -100,8 +102,7 @@ def mod(b: CoreMlBuilder, n: Op) -> Value:
         return made
     limit = max(abs(b.interval(y).low), abs(b.interval(y).high))
     low = -limit if min(b.interval(x).low, b.interval(y).low) < 0 else 0
-    return result(
-        b,
+    return result(b, n,
         b.relabel(made, x.dtype),
         Interval(max(low, b.interval(x).low if n.attr("fmod", 0) else low), limit),
     )
@@ -115,7 +116,7 @@ def power(b: CoreMlBuilder, n: Op) -> Value:
     if exponent in (1.0, 2.0, 3.0) and y.rank <= x.rank:
         made = x
         for _ in range(int(exponent or 1) - 1):
-            made = _arithmetic(b, "Mul", made, x)
+            made = _arithmetic(b, n, "Mul", made, x)
         return made
     if x.dtype.kind != "f":
         return _integer_power(b, n, x, y)
@@ -133,7 +134,7 @@ def _integer_power(b: CoreMlBuilder, n: Op, x: Value, y: Value) -> Value:
     base, made = x, b.number(1, x)
     for bit in range(int(y.data.max()).bit_length()):
         chosen = b.const((y.data.astype(np.int64) >> bit) & 1 == 1)
-        made = b.select(chosen, _arithmetic(b, "Mul", made, base), made)
+        made = b.select(chosen, _arithmetic(b, n, "Mul", made, base), made)
         if int(y.data.max()) >> (bit + 1):
-            base = _arithmetic(b, "Mul", base, base)
+            base = _arithmetic(b, n, "Mul", base, base)
     return made

@@ -59,7 +59,7 @@ def bit_shift(b: CoreMlBuilder, n: Op) -> Value:
         made = b.relabel((signal * factor).value, dtype)
         if dtype.name in NARROWED:
             limit = 1 << max(0, min(int(span.high), 63))
-            return result(b, made, b.interval(x) * Interval(1, limit))
+            return result(b, n, made, b.interval(x) * Interval(1, limit))
         return wrap(b, made, dtype) if dtype.itemsize < 4 else made
     beyond = steps >= (bits if dtype.name not in NARROWED else 31)
     gone = (signal < 0).where(-1, 0, np.int32) if dtype.kind == "i" else signal * 0

@@ -24,7 +24,7 @@ def cum_sum(b: CoreMlBuilder, n: Op) -> Value:
     if x.dtype.kind == "f":
         return made
     length = x.shape[axis]
-    return result(b, made, b.interval(x).times(0, 2**31 if length is None else length))
+    return result(b, n, made, b.interval(x).times(0, 2**31 if length is None else length))
 
 
 @lowers("CumProd", since=26)

@@ -71,7 +71,7 @@ def _with_batches(b: CoreMlBuilder, n: Op, indices: Value, batch: int) -> Value:
     if lead is None:
         n.refuse("`batch_dims` with sizes known only at run time", code="EK305")
     grids = np.indices(lead[:-1])[:batch]
-    columns = np.stack([g for g in grids], -1).astype(np.int32)
+    columns = np.stack(list(grids), -1).astype(np.int32)
     assert math.prod(columns.shape[:-1]) == math.prod(lead[:-1])
     return b.concat([b.const(columns), indices], len(lead) - 1)
 

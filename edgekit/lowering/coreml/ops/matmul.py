@@ -22,7 +22,7 @@ def matmul(b: CoreMlBuilder, n: Op) -> Value:
     made = product(b, b.int32(x), b.int32(y))
     depth = x.shape[-1]
     span = (b.interval(x) * b.interval(y)).times(1, 2**31 if depth is None else depth)
-    return result(b, b.relabel(made, x.dtype), span)
+    return result(b, n, b.relabel(made, x.dtype), span)
 
 
 def product(b: CoreMlBuilder, x: Value, y: Value) -> Value:
@@ -87,7 +87,7 @@ def _integer_gemm(b: CoreMlBuilder, n: Op, a: Value, w: Value, c: Value | None) 
     span = (b.interval(a) * b.interval(w)).times(1, 2**31 if depth is None else depth)
     if c is not None:
         made, span = b.binary("add", made, b.int32(c)), span + b.interval(c)
-    return result(b, b.relabel(made, a.dtype), span)
+    return result(b, n, b.relabel(made, a.dtype), span)
 
 
 @lowers("MatMulInteger", since=10)

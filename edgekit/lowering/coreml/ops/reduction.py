@@ -48,15 +48,15 @@ def _sum(b: CoreMlBuilder, n: Op, x: Value, span: Interval | None) -> Value:
         return made
     sizes = [x.shape[a] for a in axes]
     count = 2**31 if None in sizes else math.prod(s or 0 for s in sizes)
-    return result(b, made, span.times(min(1, count) if count == 2**31 else count, count))
+    return result(b, n, made, span.times(min(1, count) if count == 2**31 else count, count))
 
 
 @lowers("ReduceMean", since=18)
 def reduce_mean(b: CoreMlBuilder, n: Op) -> Value:
-    """ReduceMean -> reduce_mean; integers are summed and divided towards zero."""
-    if not _is_int(n):
-        return _reduced(b, n, lambda x, axes, keep: x.reduce("reduce_mean", axes, keep=keep))
-    n.refuse("the mean of integers; ONNX does not say how it is rounded")
+    """ReduceMean -> reduce_mean."""
+    if _is_int(n):
+        n.refuse("the mean of integers; ONNX does not say how it is rounded")
+    return _reduced(b, n, lambda x, axes, keep: x.reduce("reduce_mean", axes, keep=keep))
 
 
 @lowers("ReduceMax", "ReduceMin", since=20)
@@ -86,7 +86,7 @@ def reduce_prod(b: CoreMlBuilder, n: Op) -> Value:
     largest = max(abs(b.interval(x).low), abs(b.interval(x).high), 1)
     bits = math.log2(largest) * count
     limit = 2**40 if bits > 40 else largest**count
-    return result(b, made, Interval(-limit, limit))
+    return result(b, n, made, Interval(-limit, limit))
 
 
 @lowers("ReduceL1", since=18)

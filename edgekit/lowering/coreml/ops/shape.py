@@ -181,7 +181,14 @@ def split(b: CoreMlBuilder, n: Op) -> tuple[Value, ...]:
         return (x,)
     if x.data is not None:
         return tuple(b.const(p) for p in np.split(x.data, np.cumsum(parts)[:-1], axis))
-    if min(parts) < 1:
-        n.refuse("a part without elements", code="EK305")
-    made = b.multi("split", x=x, split_sizes=parts, axis=axis, dtypes=[x.dtype] * count)
-    return tuple(_kept(b, x, v) for v in made)
+    full = [p for p in parts if p]
+    made = iter([x] if len(full) == 1 else b.multi("split", x=x, split_sizes=full, axis=axis, dtypes=[x.dtype] * len(full)))
+    return tuple(_kept(b, x, next(made)) if p else _empty(b, n, x, axis) for p in parts)
+
+
+def _empty(b: CoreMlBuilder, n: Op, x: Value, axis: int) -> Value:
+    """A tensor without elements is a constant, which ops that join others leave out."""
+    shape = [0 if i == axis else d for i, d in enumerate(x.shape)]
+    if None in shape:
+        n.refuse("a part without elements of a size known only at run time", code="EK305")
+    return b.const(np.zeros([int(d or 0) for d in shape], x.dtype))

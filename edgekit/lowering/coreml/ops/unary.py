@@ -49,7 +49,7 @@ def absolute(b: CoreMlBuilder, n: Op) -> Value:
         return made
     span = b.interval(x)
     low = 0 if span.low <= 0 <= span.high else min(abs(span.low), abs(span.high))
-    return result(b, made, Interval(low, max(abs(span.low), abs(span.high))))
+    return result(b, n, made, Interval(low, max(abs(span.low), abs(span.high))))
 
 
 @lowers("Neg", since=13)
@@ -57,7 +57,7 @@ def negative(b: CoreMlBuilder, n: Op) -> Value:
     """Neg -> mul by -1."""
     x = n.operand(0)
     made = (-Term(b, x)).value
-    return made if x.dtype.kind == "f" else result(b, made, Interval(0, 0) - b.interval(x))
+    return made if x.dtype.kind == "f" else result(b, n, made, Interval(0, 0) - b.interval(x))
 
 
 @lowers("Sign", since=13)
