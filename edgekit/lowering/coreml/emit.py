@@ -40,7 +40,7 @@ def emit(main: Subgraph, opset: Any) -> Emission:
         opset: The op set, as `coremltools.target`.
     """
     m = mil()
-    names = _Names(main)
+    names = _Names(_with_aliases(main))
     inputs = {names.of(v): placeholder(v) for v in main.inputs}
     program = m.Program()
     with m.Function(inputs, opset_version=opset) as function:
@@ -53,17 +53,33 @@ def emit(main: Subgraph, opset: Any) -> Emission:
     return Emission(program, names.given)
 
 
+def _aliased(op: Emitted) -> Value | None:
+    """Returns the value that an op only gives another dtype of the source model."""
+    source = op.inputs[0] if op.op == "identity" else None
+    return source if source is not None and source.dtype != op.outputs[0].dtype else None
+
+
+def _with_aliases(main: Subgraph) -> Mapping[Value, str]:
+    """Lets a value that has no name in the source model take that of its alias."""
+    names = dict(main.names)
+    for op in reversed(main.ops):
+        source = _aliased(op)
+        if source is not None and op.outputs[0] in names and source not in main.inputs:
+            names.setdefault(source, names[op.outputs[0]])
+    return names
+
+
 @dataclass(slots=True)
 class _Names:
     """Names that Core ML accepts, each once, near those of the source model."""
 
-    main: Subgraph
+    wanted: Mapping[Value, str]
     given: dict[Value, str] = field(default_factory=dict)
     taken: set[str] = field(default_factory=set)
 
     def of(self, value: Value) -> str:
         if value not in self.given:
-            stem = _FOREIGN.sub("_", self.main.names.get(value, "tensor")) or "tensor"
+            stem = _FOREIGN.sub("_", self.wanted.get(value, "tensor")) or "tensor"
             stem = f"_{stem}" if stem[0].isdigit() else stem
             name, n = stem, 1
             while name in self.taken:
@@ -86,8 +102,9 @@ class _Scope:
         return self.known[value]
 
     def op(self, op: Emitted) -> None:
-        if op.op == "identity" and op.inputs[0] is not None and op.inputs[0].dtype != op.outputs[0].dtype:
-            self.alias(op.inputs[0], op.outputs[0])
+        source = _aliased(op)
+        if source is not None:
+            self.alias(source, op.outputs[0])
             return
         made = self.nested(op) if _has_graphs(op) else self.plain(op)
         for value, variable in zip(op.outputs, made, strict=True):
