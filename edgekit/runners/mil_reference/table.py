@@ -17,7 +17,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 Ints = tuple[int, ...]
 Bools = tuple[bool, ...]
@@ -29,6 +29,9 @@ Evaluation = Callable[..., Any]
 
 A float32 array takes the float type of the op's first tensor of floats; a `Typed` says its own.
 """
+
+
+F = TypeVar("F", bound=Evaluation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +65,7 @@ class MilTable:
     def __init__(self) -> None:
         self._rows: dict[str, dict[int, Row]] = {}
 
-    def evaluates(
-        self, *ops: str, since: int = 15, alike: tuple[str, ...] = ()
-    ) -> Callable[[Evaluation], Evaluation]:
+    def evaluates(self, *ops: str, since: int = 15, alike: tuple[str, ...] = ()) -> Callable[[F], F]:
         """Registers the decorated function.
 
         Args:
@@ -76,7 +77,7 @@ class MilTable:
             ValueError: If an op of that version is registered already.
         """
 
-        def register(function: Evaluation) -> Evaluation:
+        def register(function: F) -> F:
             row = Row(function, _parameters(function), alike)
             for op in ops:
                 versions = self._rows.setdefault(op, {})
