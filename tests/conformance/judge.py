@@ -14,7 +14,6 @@ from edgekit.runners import runner_for
 from edgekit.runners.execute import run_artifact
 from tests.conformance.cases import Case
 
-
 OPTIONS = {"coreml": {"precision": "fp32", "minimum_deployment_target": "iOS18"}}
 """Options of a backend: the precision that ONNX's tolerances are meant for, and the newest target."""
 

@@ -69,7 +69,7 @@ def of_dtype(dtype: np.dtype[np.generic]) -> Interval:
         return BIT
     if dtype.name in NARROWED:  # its port is int32
         return Interval(0 if dtype.kind == "u" else INT32_MIN, INT32_MAX)
-    limits = np.iinfo(dtype)
+    limits = np.iinfo(dtype.name)
     return Interval(int(limits.min), int(limits.max))
 
 

@@ -61,9 +61,7 @@ class Inference:
 def placeholder(value: Value) -> Any:
     """Returns a MIL placeholder for a value; sizes known only at run time become symbols."""
     m = mil()
-    from coremltools.converters.mil.mil import get_new_symbol
-
-    sizes = [get_new_symbol() if d is None else d for d in value.shape]
+    sizes = [m.get_new_symbol() if d is None else d for d in value.shape]
     return m.Builder.placeholder(shape=sizes, dtype=mil_type(value.dtype), allow_rank0_input=True)
 
 

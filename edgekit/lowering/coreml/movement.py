@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgekit.lowering.coreml import sizes as sz
 from edgekit.lowering.coreml.builder import CoreMlBuilder
@@ -75,26 +77,21 @@ def _pad_axis(
 
 def mirrored(b: CoreMlBuilder, x: Value, axis: int, pad: tuple[int, int]) -> Value:
     """Reflects an axis of a size known only at run time, which must be larger than the pads."""
-    flip = lambda v: b.op("reverse", x=v, axes=[axis])  # noqa: E731
-    parts = []
-    if pad[0]:
-        parts.append(flip(cut(b, x, axis, 1, 1 + pad[0])))
-    parts.append(x)
-    if pad[1]:
-        parts.append(flip(cut(b, x, axis, -1 - pad[1], -1)))
-    return b.concat(parts, axis)
+    front = [cut(b, x, axis, 1, 1 + pad[0])] if pad[0] else []
+    back = [cut(b, x, axis, -1 - pad[1], -1)] if pad[1] else []
+    front, back = ([b.op("reverse", x=v, axes=[axis]) for v in part] for part in (front, back))
+    return b.concat([*front, x, *back], axis)
 
 
 def repeated(b: CoreMlBuilder, x: Value, axis: int, pad: tuple[int, int]) -> Value:
     """Repeats the first and the last row of an axis."""
-    reps = lambda count: [count if i == axis else 1 for i in range(x.rank)]  # noqa: E731
-    parts = []
-    if pad[0]:
-        parts.append(b.op("tile", x=cut(b, x, axis, 0, 1), reps=reps(pad[0])))
-    parts.append(x)
-    if pad[1]:
-        parts.append(b.op("tile", x=cut(b, x, axis, -1, None), reps=reps(pad[1])))
-    return b.concat(parts, axis)
+    front = [_tiled(b, cut(b, x, axis, 0, 1), axis, pad[0])] if pad[0] else []
+    back = [_tiled(b, cut(b, x, axis, -1, None), axis, pad[1])] if pad[1] else []
+    return b.concat([*front, x, *back], axis)
+
+
+def _tiled(b: CoreMlBuilder, x: Value, axis: int, count: int) -> Value:
+    return b.op("tile", x=x, reps=[count if i == axis else 1 for i in range(x.rank)])
 
 
 def _filled(b: CoreMlBuilder, x: Value, axis: int, count: int, fill: Value | None) -> Value | None:
@@ -129,7 +126,7 @@ def cut(b: CoreMlBuilder, x: Value, axis: int, start: int, stop: int | None, ste
     )
 
 
-def take(b: CoreMlBuilder, x: Value, places: Sequence[int] | np.ndarray, axis: int) -> Value:  # type: ignore[type-arg]
+def take(b: CoreMlBuilder, x: Value, places: NDArray[np.integer[Any]] | Sequence[int], axis: int) -> Value:
     """Picks rows of an axis by constant indices that are in range."""
     where = np.asarray(places, np.int32)
     if x.data is not None:

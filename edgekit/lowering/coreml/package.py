@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from edgekit.lowering.coreml.options import CoreMlOptions
-from edgekit.lowering.coreml.tools import coremltools, quiet
+from edgekit.lowering.coreml.tools import coremltools, model_proto, optimizers, quiet
 
 PASSES = (
     "common::const_elimination",
@@ -103,8 +103,7 @@ def _compressed(ct: Any, made: Any, options: CoreMlOptions, folder: Path) -> Any
     wanted = options.compress_weights
     if wanted is None:
         return made
-    from coremltools.optimize import coreml as opt
-
+    opt = optimizers()
     if wanted.kind == "palettize":
         config: Any = opt.OpPalettizerConfig(mode="uniform", nbits=wanted.bits)
         compress = opt.palettize_weights
@@ -130,9 +129,7 @@ def _files(package: Path, options: CoreMlOptions, origins: Mapping[str, Any]) ->
 
 
 def _model(path: Path, options: CoreMlOptions, origins: Mapping[str, Any]) -> bytes:
-    from coremltools.proto import Model_pb2
-
-    spec = Model_pb2.Model.FromString(path.read_bytes())
+    spec = model_proto().FromString(path.read_bytes())
     meta = spec.description.metadata
     names = {
         "author": "author",

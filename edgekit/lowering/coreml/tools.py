@@ -44,6 +44,22 @@ def mil() -> Any:
     return package
 
 
+def optimizers() -> Any:
+    """Returns `coremltools.optimize.coreml`."""
+    coremltools()
+    import coremltools.optimize.coreml as package
+
+    return package
+
+
+def model_proto() -> Any:
+    """Returns the class of the protobuf message that an `.mlmodel` file holds."""
+    coremltools()
+    from coremltools.proto import Model_pb2
+
+    return Model_pb2.Model
+
+
 class _Blocker:
     """A finder that denies the import of packages."""
 

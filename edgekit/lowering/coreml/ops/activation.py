@@ -80,7 +80,7 @@ def elu(b: CoreMlBuilder, n: Op) -> Value:
 def selu(b: CoreMlBuilder, n: Op) -> Value:
     """Selu -> a scaled elu."""
     alpha, gamma = n.attr("alpha", 1.6732631921768188), n.attr("gamma", 1.0507010221481323)
-    return (Term(b, n.operand(0)).unary("elu", alpha=float(alpha)) * gamma).value
+    return (Term(b, n.operand(0)).unary("elu", alpha=float(alpha)) * float(gamma)).value
 
 
 @lowers("Celu", since=12)
@@ -103,7 +103,7 @@ def thresholded_relu(b: CoreMlBuilder, n: Op) -> Value:
 @lowers("Swish", since=24)
 def swish(b: CoreMlBuilder, n: Op) -> Value:
     """Swish -> silu, or `x * sigmoid(alpha * x)`."""
-    x, alpha = Term(b, n.operand(0)), n.attr("alpha", 1.0)
+    x, alpha = Term(b, n.operand(0)), float(n.attr("alpha", 1.0))
     return x.unary("silu").value if alpha == 1 else (x * (x * alpha).unary("sigmoid")).value
 
 

@@ -102,7 +102,9 @@ def mod(b: CoreMlBuilder, n: Op) -> Value:
         return made
     limit = max(abs(b.interval(y).low), abs(b.interval(y).high))
     low = -limit if min(b.interval(x).low, b.interval(y).low) < 0 else 0
-    return result(b, n,
+    return result(
+        b,
+        n,
         b.relabel(made, x.dtype),
         Interval(max(low, b.interval(x).low if n.attr("fmod", 0) else low), limit),
     )

@@ -51,13 +51,16 @@ def bit_shift(b: CoreMlBuilder, n: Op) -> Value:
     width = 8 * dtype.itemsize
     bits = min(width, 32)
     span = b.interval(y)
-    steps = Term(b, b.relabel(y, np.int32)).maximum(0).minimum(bits)
+    asked = Term(b, b.relabel(y, np.int32))
+    steps = (asked < 0).where(bits, asked).minimum(bits)  # a negative count shifts everything out
     table = np.asarray([(1 << k) & 0xFFFFFFFF for k in range(bits)] + [0], np.uint32).view(np.int32)
     factor = Term(b, b.op("gather", x=b.const(table), indices=steps.value, axis=0))
     signal = Term(b, b.relabel(x, np.int32))
     if left:
         made = b.relabel((signal * factor).value, dtype)
         if dtype.name in NARROWED:
+            if span.low < 0:
+                n.refuse(f"a shift of {dtype.name} by a count that may be negative")
             limit = 1 << max(0, min(int(span.high), 63))
             return result(b, n, made, b.interval(x) * Interval(1, limit))
         return wrap(b, made, dtype) if dtype.itemsize < 4 else made

@@ -57,11 +57,9 @@ def einsum(b: CoreMlBuilder, n: Op) -> Value:
     """Einsum -> transpose, reshape, matmul, one pair after the other."""
     operands = [n.operand(i) for i in range(len(n.inputs))]
     inputs, output = _parse(n, n.attr("equation"), [x.rank for x in operands])
-    if operands[0].dtype.kind != "f" and (len(operands) > 1 or set(output) != set(inputs[0])):
-        if operands[0].dtype.name not in ("int32", "uint32"):
-            n.refuse(
-                f"{operands[0].dtype.name} sums may leave int32, in which Core ML computes", code="EK303"
-            )
+    computes = len(operands) > 1 or set(output) != set(inputs[0])
+    if computes and operands[0].dtype.name not in ("float32", "float16", "int32", "uint32"):
+        n.refuse(f"{operands[0].dtype.name} sums may leave int32, in which Core ML computes", code="EK303")
     parts = [_diagonal(n, Term(b, x), labels) for x, labels in zip(operands, inputs, strict=True)]
     while len(parts) > 1:
         left, right, *rest = parts

@@ -51,7 +51,8 @@ def eye_like(b: CoreMlBuilder, n: Op) -> Value:
     shape = n.operand(0).static_shape
     if shape is None:
         n.refuse("a size known only at run time", code="EK305")
-    return b.const(np.eye(*shape, k=n.attr("k", 0)), n.out().dtype)
+    rows, columns = shape
+    return b.const(np.eye(rows, columns, k=int(n.attr("k", 0))), n.out().dtype)
 
 
 @lowers("Trilu", since=14)

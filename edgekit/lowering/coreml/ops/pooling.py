@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import reduce
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgekit.lowering.coreml.builder import CoreMlBuilder
 from edgekit.lowering.coreml.formula import Term
@@ -81,9 +82,9 @@ def average_pool(b: CoreMlBuilder, n: Op) -> Value:
     return (total / Term(b, b.const(_counts(n, slides, include), x.dtype))).value
 
 
-def _counts(n: Op, slides: Slides, include: bool) -> np.ndarray:  # type: ignore[type-arg]
+def _counts(n: Op, slides: Slides, include: bool) -> NDArray[np.float64]:
     """Returns how many taps count in each window, with axes for batch and channels."""
-    counts: np.ndarray = np.ones((1, 1, *(1 for _ in slides)))  # type: ignore[type-arg]
+    counts: NDArray[np.float64] = np.ones((1, 1, *(1 for _ in slides)))
     for axis, w in enumerate(slides, 2):
         if w.size is None:
             n.refuse("such a window on a size known only at run time", code="EK305")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgekit.lowering.coreml.builder import CoreMlBuilder
 from edgekit.lowering.coreml.formula import Term
@@ -35,9 +36,11 @@ def resize(b: CoreMlBuilder, n: Op) -> Value:
 def _nearest(b: CoreMlBuilder, n: Op, x: Value, axes: dict[int, Axis]) -> Value:
     tables = {i: nearest(axis, n.attr("nearest_mode") or "round_prefer_floor") for i, axis in axes.items()}
     factors = {i: a.out // a.size for i, a in axes.items()}
-    if x.dtype.kind == "f" and x.rank == 4 and set(axes) <= {2, 3} and axes:
-        if all(np.array_equal(t, np.repeat(np.arange(axes[i].size), factors[i])) for i, t in tables.items()):
-            return _repeat(b, x, factors)
+    repeats = all(
+        np.array_equal(t, np.repeat(np.arange(axes[i].size), factors[i])) for i, t in tables.items()
+    )
+    if repeats and axes and x.dtype.kind == "f" and x.rank == 4 and set(axes) <= {2, 3}:
+        return _repeat(b, x, factors)
     for i, table in tables.items():
         x = take(b, x, table, i)
     return x
@@ -92,7 +95,7 @@ def _places_alike(mode: str, axis: Axis) -> bool:
     return bool(np.all(np.abs(np.clip(theirs, 0, high) - ours) <= tolerance))
 
 
-def _along(b: CoreMlBuilder, x: Value, axis: int, matrix: np.ndarray) -> Value:  # type: ignore[type-arg]
+def _along(b: CoreMlBuilder, x: Value, axis: int, matrix: NDArray[np.float32]) -> Value:
     """Multiplies along one axis by a matrix (outputs, inputs)."""
     last = x.rank - 1
     perm = [*(i for i in range(x.rank) if i != axis), axis]

@@ -182,7 +182,11 @@ def split(b: CoreMlBuilder, n: Op) -> tuple[Value, ...]:
     if x.data is not None:
         return tuple(b.const(p) for p in np.split(x.data, np.cumsum(parts)[:-1], axis))
     full = [p for p in parts if p]
-    made = iter([x] if len(full) == 1 else b.multi("split", x=x, split_sizes=full, axis=axis, dtypes=[x.dtype] * len(full)))
+    made = iter(
+        [x]
+        if len(full) == 1
+        else b.multi("split", x=x, split_sizes=full, axis=axis, dtypes=[x.dtype] * len(full))
+    )
     return tuple(_kept(b, x, next(made)) if p else _empty(b, n, x, axis) for p in parts)
 
 

@@ -111,7 +111,7 @@ def is_infinite(b: CoreMlBuilder, n: Op) -> Value:
 @lowers("Shrink", since=9)
 def shrink(b: CoreMlBuilder, n: Op) -> Value:
     """Shrink -> two select."""
-    x, bias, lambd = Term(b, n.operand(0)), n.attr("bias", 0.0), n.attr("lambd", 0.5)
+    x, bias, lambd = Term(b, n.operand(0)), float(n.attr("bias", 0.0)), float(n.attr("lambd", 0.5))
     if x.value.dtype.kind != "f":
         n.refuse("integers have no exact form in Core ML", code="EK303")
     return (x < -lambd).where(x + bias, (x > lambd).where(x - bias, 0)).value
