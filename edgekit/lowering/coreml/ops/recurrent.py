@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from edgekit.lowering.coreml import recurrence
+from edgekit.lowering.coreml import native_lstm, recurrence
 from edgekit.lowering.coreml.builder import CoreMlBuilder
 from edgekit.lowering.coreml.cells import Activation, Cell, State, linear
 from edgekit.lowering.coreml.formula import Term
@@ -26,9 +26,14 @@ DIRECTIONS = {"forward": (False,), "reverse": (True,), "bidirectional": (False, 
 
 @lowers("RNN", "GRU", "LSTM", since=22)
 def recurrent(b: CoreMlBuilder, n: Op) -> tuple[Value, ...]:
-    """RNN, GRU, LSTM -> linear and elementwise ops, unrolled over the sequence or in a while_loop."""
+    """LSTM -> lstm where that is the same; RNN, GRU, LSTM -> linear and elementwise ops, unrolled over the sequence or in a while_loop."""
     x = n.operand(0)
     batch_first = n.attr("layout", 0) == 1
+    if n.type == "LSTM" and native_lstm.is_native(n):
+        sequence, *states = native_lstm.native(b, n)
+        if not batch_first:
+            return sequence, *states
+        return b.transpose(sequence, (2, 0, 1, 3)), *(b.transpose(s, (1, 0, 2)) for s in states)
     signal = Term(b, b.transpose(b.cast(x, np.float32), (1, 0, 2) if batch_first else (0, 1, 2)))
     directions = DIRECTIONS[n.attr("direction") or "forward"]
     sequences, finals = [], []
