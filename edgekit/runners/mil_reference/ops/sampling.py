@@ -119,7 +119,7 @@ def _inside(places: Array, size: int, padding: str) -> Array:
 
 def _pixels(places: Array, size: int, mode: str, align_corners: bool) -> Array:
     """Makes pixels of coordinates, in float64."""
-    wide = places.astype(np.float64)
+    wide: Array = places.astype(np.float64)
     if mode == "unnormalized":
         return wide
     if mode == "normalized_minus_one_to_one":

@@ -1,6 +1,6 @@
 """Scattering by indices, which are held as in `gather`.
 
-Of several updates of one place by `update` the last in the order of the indices stays, which is not specified.
+Of several updates of one place by `update` the last one stays here; which one does is not specified.
 """
 
 from __future__ import annotations
