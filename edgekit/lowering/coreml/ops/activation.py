@@ -97,7 +97,7 @@ def celu(b: CoreMlBuilder, n: Op) -> Value:
 def thresholded_relu(b: CoreMlBuilder, n: Op) -> Value:
     """ThresholdedRelu -> select, for MIL's own keeps an element that equals the threshold."""
     x = Term(b, n.operand(0))
-    return (x > n.attr("alpha", 1.0)).where(x, 0).value
+    return (x > float(n.attr("alpha", 1.0))).where(x, 0).value
 
 
 @lowers("Swish", since=24)
