@@ -30,10 +30,10 @@ def recurrent(b: CoreMlBuilder, n: Op) -> tuple[Value, ...]:
     x = n.operand(0)
     batch_first = n.attr("layout", 0) == 1
     if n.type == "LSTM" and native_lstm.is_native(n):
-        sequence, *states = native_lstm.native(b, n)
+        made = native_lstm.native(b, n)
         if not batch_first:
-            return sequence, *states
-        return b.transpose(sequence, (2, 0, 1, 3)), *(b.transpose(s, (1, 0, 2)) for s in states)
+            return made
+        return b.transpose(made[0], (2, 0, 1, 3)), *(b.transpose(s, (1, 0, 2)) for s in made[1:])
     signal = Term(b, b.transpose(b.cast(x, np.float32), (1, 0, 2) if batch_first else (0, 1, 2)))
     directions = DIRECTIONS[n.attr("direction") or "forward"]
     sequences, finals = [], []
