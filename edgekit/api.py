@@ -74,7 +74,7 @@ def convert(
 
     Args:
         source: A `Model`, or anything that `load` takes.
-        backend: `tflite` or `onnx`.
+        backend: `tflite`, `onnx` or `coreml`.
         io_layout: `source` keeps the layout of public inputs and outputs; `nhwc` changes image-like ones.
         opset: Opset of an ONNX artifact.
         fp16: Make a float16 ONNX artifact.

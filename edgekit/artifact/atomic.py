@@ -33,7 +33,7 @@ def write_file(path: Path, data: bytes) -> None:
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
-    _sync_directory(path.parent)
+    sync_directory(path.parent)
 
 
 def write_synced(path: Path, data: bytes) -> None:
@@ -66,12 +66,12 @@ def replacing_directory(target: Path) -> Iterator[Path]:
     partial.mkdir()
     try:
         yield partial
-        _sync_directory(partial)
+        sync_directory(partial)
         if target.exists():
             _exchange(partial, target)
         else:
             partial.rename(target)
-        _sync_directory(target.parent)
+        sync_directory(target.parent)
     finally:
         # After an exchange this is the old directory, after a failure the unfinished one.
         shutil.rmtree(partial, ignore_errors=True)
@@ -131,7 +131,7 @@ def _exchange_in_one_step(new: Path, old: Path) -> bool:
     raise OSError(code, os.strerror(code), str(old))
 
 
-def _sync_directory(path: Path) -> None:
+def sync_directory(path: Path) -> None:
     """Makes renames durable; a no-op where directories cannot be opened."""
     if os.name != "posix":
         return

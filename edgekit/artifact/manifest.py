@@ -59,9 +59,10 @@ def dtype_of(name: str) -> np.dtype[Any]:
     raise ValueError(f"`{name}` is not a known dtype")
 
 
-def is_plain_name(name: str) -> bool:
-    """Tells whether a name can only mean a file directly inside the artifact's directory."""
-    return _PLAIN_NAME.fullmatch(name) is not None and name.lower() != MANIFEST_NAME
+def is_safe_path(name: str) -> bool:
+    """Tells whether a name can only mean a file inside the artifact's directory, or in a folder there."""
+    plain = all(_PLAIN_NAME.fullmatch(part) is not None for part in name.split("/"))
+    return plain and name.split("/")[0].lower() != MANIFEST_NAME
 
 
 class _Entry(BaseModel):
@@ -80,8 +81,8 @@ class _File(_Entry):
 
     @field_validator("name")
     @classmethod
-    def _name_is_plain(cls, name: str) -> str:
-        if not is_plain_name(name):
+    def _name_is_safe(cls, name: str) -> str:
+        if not is_safe_path(name):
             raise ValueError("a file name must not lead out of the directory")
         return name
 
@@ -111,6 +112,7 @@ class _Bound(_Entry):
     tensor: str
     dtype: str
     perm: tuple[int, ...] | None = None
+    boxed: bool = False
 
     _dtype = field_validator("dtype")(_known_dtype)
 
@@ -123,10 +125,12 @@ class _Bound(_Entry):
 
     @classmethod
     def of(cls, binding: Binding) -> _Bound:
-        return cls(tensor=binding.tensor, dtype=dtype_name(binding.dtype), perm=binding.perm)
+        return cls(
+            tensor=binding.tensor, dtype=dtype_name(binding.dtype), perm=binding.perm, boxed=binding.boxed
+        )
 
     def binding(self) -> Binding:
-        return Binding(self.tensor, dtype_of(self.dtype), self.perm)
+        return Binding(self.tensor, dtype_of(self.dtype), self.perm, self.boxed)
 
 
 class _BoundSpec(_Entry):
@@ -155,8 +159,11 @@ class Manifest(_Entry):
     @classmethod
     def _names_differ(cls, files: list[_File]) -> list[_File]:
         # Lower case, because some file systems do not tell the two apart.
-        if len({f.name.lower() for f in files}) != len(files):
+        names = {f.name.lower() for f in files}
+        if len(names) != len(files):
             raise ValueError("two files have the same name")
+        if any(folder in names for name in names for folder in _folders(name)):
+            raise ValueError("a file has the name of a folder")
         return files
 
     def artifact(self, directory: Path) -> Artifact:
@@ -179,11 +186,16 @@ class Manifest(_Entry):
         )
 
 
+def _folders(name: str) -> list[str]:
+    parts = name.split("/")
+    return ["/".join(parts[:n]) for n in range(1, len(parts))]
+
+
 def to_json(artifact: Artifact) -> bytes:
     """Returns the manifest of an artifact: the same bytes for the same artifact.
 
     Args:
-        artifact: Its file names must be plain.
+        artifact: Its file names must be safe.
 
     Raises:
         pydantic.ValidationError: If the artifact does not fit the schema.

@@ -8,7 +8,7 @@ import stat
 from pathlib import Path
 
 from edgekit.artifact import manifest
-from edgekit.artifact.atomic import replacing_directory, write_synced
+from edgekit.artifact.atomic import replacing_directory, sync_directory, write_synced
 from edgekit.artifact.types import Artifact, ArtifactFile, hash_file
 from edgekit.diagnostics import EdgekitError, Where, error
 
@@ -19,7 +19,7 @@ _MANIFEST_LIMIT = 256 * 2**20
 def save(artifact: Artifact, directory: Path) -> Path:
     """Writes an artifact; see `Artifact.save`."""
     for file in artifact.files:
-        if not manifest.is_plain_name(file.name):
+        if not manifest.is_safe_path(file.name):
             raise ValueError(f"`{file.name}` cannot be the name of an artifact's file")
     text = manifest.to_json(artifact)
     try:
@@ -28,7 +28,9 @@ def save(artifact: Artifact, directory: Path) -> Path:
         target.parent.mkdir(parents=True, exist_ok=True)
         with replacing_directory(target) as partial:
             for file in artifact.files:
+                (partial / file.name).parent.mkdir(parents=True, exist_ok=True)
                 _write(file, partial / file.name)
+            _sync_folders(artifact, partial)
             for entry in foreign:
                 _carry_over(entry, partial / entry.name)
             write_synced(partial / manifest.MANIFEST_NAME, text)
@@ -43,6 +45,7 @@ def open_artifact(path: Path) -> Artifact:
     try:
         artifact = _read_manifest(directory).artifact(directory)
         for file in artifact.files:
+            _check_folders(file, directory)
             _check(file, directory / file.name)
     except OSError as problem:
         raise _unreadable(path, _os_message(problem)) from problem
@@ -62,7 +65,7 @@ def _foreign_entries(target: Path) -> list[Path]:
         old = _read_manifest(target)
     except EdgekitError as problem:
         raise _taken(target, "exists and is not an edgekit artifact") from problem
-    ours = {file.name for file in old.files} | {manifest.MANIFEST_NAME}
+    ours = {file.name.split("/")[0] for file in old.files} | {manifest.MANIFEST_NAME}
     return [entry for entry in entries if entry.name not in ours]
 
 
@@ -128,6 +131,21 @@ def _reasons(problem: ValueError) -> list[str]:
     if not isinstance(problem, ValidationError):
         return [str(problem)]
     return [f"`{'.'.join(map(str, e['loc']))}`: {e['msg'].lower()}" for e in problem.errors()[:8]]
+
+
+def _sync_folders(artifact: Artifact, root: Path) -> None:
+    """Waits until the folders inside the artifact are on the disk."""
+    folders = {parent for file in artifact.files for parent in Path(file.name).parents} - {Path()}
+    for folder in sorted(folders, reverse=True):
+        sync_directory(root / folder)
+
+
+def _check_folders(file: ArtifactFile, root: Path) -> None:
+    """Holds the folders on the way to a file to be folders, not links that may lead anywhere."""
+    for parent in reversed(Path(file.name).parents[:-1]):
+        folder = root / parent
+        if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+            raise _unreadable(folder, "it is not a folder")
 
 
 def _check(file: ArtifactFile, path: Path) -> None:

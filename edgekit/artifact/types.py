@@ -24,7 +24,7 @@ class ArtifactFile:
     """One file of an artifact.
 
     Attributes:
-        name: Its plain name inside the artifact's directory.
+        name: Its path inside the artifact's directory: plain names joined by `/`.
         payload: Its contents, or where they lie.
         sha256: Hash of the contents, in hex.
         size: Length of the contents in bytes.
@@ -40,7 +40,7 @@ class ArtifactFile:
         """Describes contents that are at hand.
 
         Args:
-            name: The plain name that the file gets.
+            name: The name that the file gets: plain names joined by `/`.
             payload: The contents, or a file that holds them.
 
         Raises:
@@ -63,11 +63,13 @@ class Binding:
         tensor: Its name in the artifact.
         dtype: Its dtype in the artifact.
         perm: `artifact_tensor = source_tensor.transpose(perm)`; `None` where nothing is permuted.
+        boxed: Whether the artifact keeps a number (rank 0) as one element of rank 1.
     """
 
     tensor: str
     dtype: np.dtype[Any]
     perm: tuple[int, ...] | None = None
+    boxed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,7 @@ class Artifact:
     """A converted model with all that is known of it.
 
     Attributes:
-        backend: `tflite` or `onnx`.
+        backend: `coreml`, `onnx` or `tflite`.
         files: The model first, then what it needs beside it.
         source: The model it was made from.
         inputs: The source model's inputs: names, dtypes, shapes, order.

@@ -6,10 +6,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from edgekit.cli.backend_options import check_owners, coreml_flags, options_for
 from edgekit.cli.console import Console, environment, write_text
 from edgekit.cli.frame import FILE
 from edgekit.cli.frame import command as make
@@ -20,7 +21,7 @@ from edgekit.report.formats import render
 if TYPE_CHECKING:
     from edgekit.artifact import Artifact
 
-BACKENDS = ("tflite", "onnx")
+BACKENDS = ("tflite", "onnx", "coreml")
 IO_LAYOUTS = ("source", "nhwc")
 ASIDE = ".mismatch"
 """Ending of the folder that gets an artifact which differs from its source."""
@@ -53,6 +54,7 @@ ASIDE = ".mismatch"
 )
 @click.option("--opset", type=click.IntRange(min=7), help="Opset of an ONNX artifact.")
 @click.option("--fp16", is_flag=True, help="Make a float16 ONNX artifact.")
+@coreml_flags
 @click.option("--verify/--no-verify", default=True, help="Compare with the source model.  [default: verify]")
 @click.option("--inputs", type=FILE, help="Inputs to verify with: .npz, .npy or .safetensors.")
 @click.option(
@@ -83,6 +85,7 @@ def command(
     allow_approximate: bool,
     allow_pickle: bool,
     label_file: Path | None,
+    **flags: Any,
 ) -> Report:
     """Convert a model for a backend and verify the artifact.
 
@@ -95,6 +98,7 @@ def command(
     from edgekit.report.describe import artifact as describe
 
     console.subject = Subject(Path(model).name or model)
+    check_owners(click.get_current_context(), backend)
     labels = _text(label_file) if label_file else None
     with console.stages() as stage:
         stage("import")  # `convert` names the later ones
@@ -110,6 +114,7 @@ def command(
             inputs=inputs,
             tolerance=tolerance,
             labels=labels,
+            options=options_for(backend, flags),
             progress=stage,
         )
         stage("write")

@@ -22,7 +22,7 @@ class Convert(_Strict):
     cloned must not be able to switch it on.
     """
 
-    backend: Literal["tflite", "onnx"] | None = None
+    backend: Literal["tflite", "onnx", "coreml"] | None = None
     io_layout: Literal["source", "nhwc"] | None = None
     opset: int | None = Field(default=None, ge=7)
     fp16: bool | None = None
@@ -31,6 +31,11 @@ class Convert(_Strict):
     allow_approximate: bool | None = None
     inputs: str | None = None
     label_file: str | None = None
+    minimum_deployment_target: str | None = None
+    precision: Literal["fp16", "fp32", "mixed"] | None = None
+    keep_fp32: list[str] | None = None
+    image_input: str | None = None
+    compress_weights: str | None = None
 
 
 class Settings(_Strict):

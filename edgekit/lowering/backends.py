@@ -43,6 +43,7 @@ class Recipe:
 Backend = Callable[[Model, Prepared, Recipe], Artifact]
 
 _HOMES: Mapping[str, str] = {
+    "coreml": "edgekit.lowering.coreml.backend:build",
     "onnx": "edgekit.lowering.onnx.backend:build",
     "tflite": "edgekit.lowering.tflite.backend:build",
 }

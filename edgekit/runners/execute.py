@@ -138,7 +138,9 @@ def payload_of(artifact: Artifact) -> Iterator[Payload]:
     files = artifact.files
     first = artifact.model_file.payload
     if len(files) == 1 or all(
-        isinstance(f.payload, Path) and isinstance(first, Path) and f.payload == first.with_name(f.name)
+        isinstance(f.payload, Path)
+        and isinstance(first, Path)
+        and f.payload == _root(artifact, first) / f.name
         for f in files
     ):
         yield first
@@ -146,11 +148,17 @@ def payload_of(artifact: Artifact) -> Iterator[Payload]:
     with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
         for file in files:
             path = Path(folder, file.name)
+            path.parent.mkdir(parents=True, exist_ok=True)
             if isinstance(file.payload, bytes):
                 path.write_bytes(file.payload)
             else:
                 shutil.copyfile(file.payload, path)  # no link: runtimes refuse data that leads away
         yield Path(folder, artifact.model_file.name)
+
+
+def _root(artifact: Artifact, model: Path) -> Path:
+    """Returns the folder of the artifact whose model file lies at a path."""
+    return model.parents[artifact.model_file.name.count("/")]
 
 
 def to_artifact(array: Array, spec: TensorSpec, binding: Binding) -> Array:
@@ -160,6 +168,8 @@ def to_artifact(array: Array, spec: TensorSpec, binding: Binding) -> Array:
         EdgekitError: EK505 if a value has no place in the artifact's dtype.
     """
     permuted = array if binding.perm is None else array.transpose(binding.perm)
+    if binding.boxed:
+        permuted = permuted.reshape(1)
     if permuted.dtype == binding.dtype:
         return np.asarray(permuted, order="C")
     if _holds_bits(binding.dtype, permuted.dtype):
@@ -181,6 +191,10 @@ def to_source(array: Array, binding: Binding) -> Array:
     Raises:
         EdgekitError: EK507 if the tensor does not have the rank that the binding says.
     """
+    if binding.boxed:
+        if array.shape != (1,):
+            raise error("EK507", f"the tensor `{binding.tensor}` of the artifact does not hold one number")
+        return array.reshape(())
     if binding.perm is None:
         return array
     if len(binding.perm) != array.ndim:

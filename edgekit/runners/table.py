@@ -11,6 +11,7 @@ from edgekit.runners.base import Runner
 
 _HOMES = {
     "tflite": ("edgekit.runners.litert", "LiteRtRunner"),
+    "coreml": ("edgekit.runners.coreml", "CoreMlRunner"),
     "onnx": ("edgekit.runners.ort", "OrtRunner"),
     "onnx-reference": ("edgekit.runners.reference", "ReferenceRunner"),
 }
@@ -42,7 +43,7 @@ def runner_for(
     """Makes the runner of a backend.
 
     Args:
-        backend: `tflite`, `onnx`, or `onnx-reference` (slow, pure Python).
+        backend: `tflite`, `coreml`, `onnx`, or `onnx-reference` (slow, pure Python).
         isolate: Run in a child process, so that a runtime that aborts or hangs does no harm.
         timeout_s: Longest time for one call of an isolated runner, in seconds.
         threads: How many threads the runtime may use.

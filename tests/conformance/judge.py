@@ -14,6 +14,9 @@ from edgekit.runners import runner_for
 from edgekit.runners.execute import run_artifact
 from tests.conformance.cases import Case
 
+OPTIONS = {"coreml": {"precision": "fp32", "minimum_deployment_target": "iOS18"}}
+"""Options of a backend: the precision that ONNX's tolerances are meant for, and the newest target."""
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -61,7 +64,7 @@ def _runs_as_expected(case: Case) -> bool:
 def _convert_and_run(case: Case, backend: str) -> Outcome:
     op = _op_under_test(case)
     try:
-        artifact = api.convert(case.model, backend, verify=False)
+        artifact = api.convert(case.model, backend, verify=False, options=OPTIONS.get(backend))
         with runner_for(backend, isolate=False) as runner:
             results = [run_artifact(artifact, inputs, runner) for inputs, _ in case.samples]
     except EdgekitError as error:

@@ -51,4 +51,10 @@ def _tflite(artifact: Artifact) -> _Ops:
         yield op.op, [lowered.main.names[v] for v in op.outputs if v in lowered.main.names]
 
 
-_READERS: dict[str, Callable[[Artifact], _Ops]] = {"onnx": _onnx, "tflite": _tflite}
+def _coreml(artifact: Artifact) -> _Ops:
+    from edgekit.lowering.coreml.reader import program_ops
+
+    yield from program_ops(artifact.model_file.read())
+
+
+_READERS: dict[str, Callable[[Artifact], _Ops]] = {"coreml": _coreml, "onnx": _onnx, "tflite": _tflite}

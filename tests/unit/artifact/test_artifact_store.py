@@ -25,9 +25,10 @@ from edgekit.artifact import (
     Verdict,
     Verification,
 )
-from edgekit.artifact.manifest import dtype_name, dtype_of, is_plain_name
+from edgekit.artifact.manifest import dtype_name, dtype_of, is_safe_path
 from edgekit.diagnostics import Diagnostic, EdgekitError, Severity, Where
 from edgekit.ir import Layout, Origin, Quant, TensorSpec
+from edgekit.runners.execute import payload_of
 
 FLOAT = np.dtype(np.float32)
 
@@ -174,20 +175,41 @@ def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["../x", "/etc/x", "a/b", "", ".", "..", "manifest.json", "Manifest.JSON", ".x"]
+    "name",
+    [
+        "../x",
+        "/etc/x",
+        "a/../b",
+        "a//b",
+        "a/",
+        "/",
+        "a\\b",
+        "",
+        ".",
+        "..",
+        "a/.",
+        "manifest.json",
+        "Manifest.JSON",
+        ".x",
+    ],
 )
-def test_names_that_lead_away_are_not_plain(name: str) -> None:
-    assert not is_plain_name(name)
+def test_names_that_lead_away_are_refused(name: str) -> None:
+    assert not is_safe_path(name)
     with pytest.raises(ValueError, match="name"):
         make(name=name).save(Path("never"))
     assert not Path("never").exists()
 
 
 @pytest.mark.parametrize(
-    "name", ["model.onnx", "mobilenet_v2-1.0 (1).tflite".replace("(", "").replace(")", "")]
+    "name",
+    [
+        "model.onnx",
+        "m.mlpackage/Data/com.apple.CoreML/model.mlmodel",
+        "mobilenet_v2-1.0 (1).tflite".replace("(", "").replace(")", ""),
+    ],
 )
-def test_ordinary_names_are_plain(name: str) -> None:
-    assert is_plain_name(name)
+def test_ordinary_names_are_safe(name: str) -> None:
+    assert is_safe_path(name)
 
 
 @given(
@@ -206,3 +228,47 @@ def test_other_dtypes_are_refused(name: str) -> None:
 def test_an_artifact_binds_every_output() -> None:
     with pytest.raises(ValueError, match="binding"):
         make(output_bindings=())
+
+
+def test_files_in_folders_are_written_read_and_run_in_place(tmp_path: Path) -> None:
+    files = (
+        ArtifactFile.of("m.mlpackage/Data/model", b"model"),
+        ArtifactFile.of("m.mlpackage/list", b"list"),
+    )
+    saved = make(files=files).save(tmp_path / "out")
+    assert (saved / "m.mlpackage/Data/model").read_bytes() == b"model"
+    opened = Artifact.open(saved)
+    with payload_of(opened) as path:
+        assert path == saved / "m.mlpackage/Data/model"  # nothing is copied
+    with payload_of(make(files=files)) as path:
+        assert isinstance(path, Path)
+        assert path.read_bytes() == b"model"
+        assert (path.parents[1] / "list").read_bytes() == b"list"
+
+
+def test_replacing_an_artifact_of_folders_leaves_no_old_file(tmp_path: Path) -> None:
+    make(files=(ArtifactFile.of("m/a", b"1"), ArtifactFile.of("m/b", b"2"))).save(tmp_path / "out")
+    (tmp_path / "out" / "notes").write_text("mine")
+    make(files=(ArtifactFile.of("m/a", b"3"),)).save(tmp_path / "out")
+    assert sorted(p.name for p in (tmp_path / "out" / "m").iterdir()) == ["a"]
+    assert (tmp_path / "out" / "notes").read_text() == "mine"
+
+
+def test_a_folder_that_is_a_link_is_refused(tmp_path: Path) -> None:
+    saved = make(files=(ArtifactFile.of("m/a", b"1"),)).save(tmp_path / "out")
+    (saved / "m").rename(tmp_path / "elsewhere")
+    (saved / "m").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(EdgekitError, match="not a folder"):
+        Artifact.open(saved)
+
+
+def test_a_file_cannot_have_the_name_of_a_folder(tmp_path: Path) -> None:
+    files = (ArtifactFile.of("m/a", b"1"), ArtifactFile.of("M", b"2"))
+    with pytest.raises(ValueError, match="folder"):
+        make(files=files).save(tmp_path / "out")
+
+
+def test_a_boxed_binding_round_trips(tmp_path: Path) -> None:
+    bindings = (Binding("y", np.dtype(np.int32), boxed=True), Binding("z", np.dtype(object)))
+    saved = make(output_bindings=bindings).save(tmp_path / "out")
+    assert Artifact.open(saved).output_bindings == bindings

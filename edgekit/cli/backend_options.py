@@ -1,0 +1,114 @@
+"""Options of `edgekit convert` that only one backend has: flags, their owners, and what they become."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import click
+from click.core import ParameterSource
+
+OWNERS: Mapping[str, tuple[str, ...]] = {
+    "opset": ("onnx",),
+    "fp16": ("onnx",),
+    "minimum_deployment_target": ("coreml",),
+    "precision": ("coreml",),
+    "keep_fp32": ("coreml",),
+    "image_input": ("coreml",),
+    "compress_weights": ("coreml",),
+}
+"""The backends that an option belongs to, by its name in Python; all others belong to every backend."""
+PRECISIONS = ("fp16", "fp32", "mixed")
+
+
+def coreml_flags(body: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds the options of Core ML."""
+    flags = (
+        click.option(
+            "--minimum-deployment-target",
+            metavar="SYSTEM",
+            help="Core ML: oldest system, iOS15 to iOS18, macOS12 to macOS15.  [default: iOS18]",
+        ),
+        click.option(
+            "--precision", type=click.Choice(PRECISIONS), help="Core ML: what to compute in.  [default: fp16]"
+        ),
+        click.option(
+            "--keep-fp32",
+            multiple=True,
+            metavar="NAME",
+            help="Core ML: type of op, node or tensor that stays in fp32 (mixed precision). Repeatable.",
+        ),
+        click.option(
+            "--image-input",
+            metavar="NAME[,scale=S][,bias=B:B:B][,colour=C]",
+            help="Core ML: an input that takes an image; the model computes on scale * pixel + bias.",
+        ),
+        click.option(
+            "--compress-weights",
+            metavar="int8|palettize[:BITS]|prune[:FRACTION]",
+            help="Core ML: how weights are stored.",
+        ),
+    )
+    for flag in reversed(flags):
+        body = flag(body)
+    return body
+
+
+def check_owners(context: click.Context, backend: str) -> None:
+    """Refuses flags of another backend that are given on the command line.
+
+    Raises:
+        click.UsageError: For the first such flag.
+    """
+    for name, owners in OWNERS.items():
+        given = context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+        if given and backend not in owners:
+            flag = "--" + name.replace("_", "-")
+            raise click.UsageError(
+                f"`{flag}` belongs to `--backend {owners[0]}`, not to `{backend}`", context
+            )
+
+
+def options_for(backend: str, flags: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the options of a backend, as its recipe takes them, from flags that are set."""
+    mine = {k: v for k, v in flags.items() if backend in OWNERS.get(k, ()) and v not in (None, ())}
+    if "keep_fp32" in mine:
+        mine["keep_fp32"] = list(mine["keep_fp32"])
+    if "image_input" in mine:
+        mine["image_input"] = _image(mine["image_input"])
+    if "compress_weights" in mine:
+        mine["compress_weights"] = _compression(mine["compress_weights"])
+    return {k: v for k, v in mine.items() if k not in ("opset", "fp16")}
+
+
+def _image(text: str) -> dict[str, Any]:
+    name, *fields = text.split(",")
+    image: dict[str, Any] = {"name": name}
+    for field in fields:
+        key, equals, value = field.partition("=")
+        if not equals:
+            raise click.UsageError(f"`--image-input`: `{field}` is not KEY=VALUE")
+        image[key] = value if key == "colour" else _numbers("--image-input", value)
+    return image
+
+
+def _numbers(flag: str, text: str) -> float | list[float]:
+    try:
+        numbers = [float(part) for part in text.split(":")]
+    except ValueError:
+        raise click.UsageError(f"`{flag}`: `{text}` is not a number or numbers with `:` between") from None
+    return numbers[0] if len(numbers) == 1 else numbers
+
+
+def _compression(text: str) -> dict[str, Any]:
+    kind, colon, amount = text.partition(":")
+    if not colon:
+        return {"kind": kind}
+    number = _numbers("--compress-weights", amount)
+    if isinstance(number, list):
+        raise click.UsageError(f"`--compress-weights`: `{text}` holds several numbers")
+    if kind == "palettize" and number == int(number):
+        return {"kind": kind, "bits": int(number)}
+    if kind == "prune":
+        return {"kind": kind, "sparsity": number}
+    raise click.UsageError(f"`--compress-weights`: `{kind}` takes no such number")

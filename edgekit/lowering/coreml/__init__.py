@@ -1,0 +1,1 @@
+"""Lowering to Core ML: hub IR in, MIL program and `.mlpackage` out."""

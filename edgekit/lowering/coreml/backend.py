@@ -1,0 +1,144 @@
+"""The Core ML backend: lowers, writes the `.mlpackage`, describes the artifact."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from edgekit.artifact import Artifact, ArtifactFile, Binding
+from edgekit.diagnostics import EdgekitError, Severity, error
+from edgekit.ir import Model, Origin
+from edgekit.lowering.backends import Recipe, file_stem, source_of, versions
+from edgekit.lowering.coreml import package
+from edgekit.lowering.coreml.builder import CoreMlBuilder
+from edgekit.lowering.coreml.emit import Emission, emit
+from edgekit.lowering.coreml.infer import Inference
+from edgekit.lowering.coreml.options import CoreMlOptions, parse
+from edgekit.lowering.coreml.ports import Ported, check_ports, with_ports
+from edgekit.lowering.coreml.ranks import check_ranks
+from edgekit.lowering.coreml.shapes import input_types
+from edgekit.lowering.coreml.table import load_ops
+from edgekit.lowering.coreml.tools import coremltools, quiet
+from edgekit.lowering.driver import lower
+from edgekit.lowering.ledger import Subgraph, Value
+from edgekit.lowering.op import LowerOptions
+from edgekit.passes.decompose import expand
+from edgekit.passes.pipeline import Prepared
+
+STORED = {"f2": np.float16, "f4": np.float32}
+
+
+def build(source: Model, prepared: Prepared, recipe: Recipe) -> Artifact:
+    """Makes the unverified Core ML artifact of a prepared model.
+
+    Args:
+        source: The model as imported.
+        prepared: The same after `passes.prepare`.
+        recipe: The options.
+
+    Returns:
+        The artifact, with the map of its tensors and their origins.
+
+    Raises:
+        EdgekitError: EK202, EK204 for bad options; EK3xx with every refused node.
+    """
+    options = parse(recipe.options)
+    check_ports(source)
+    with quiet():  # coremltools logs what it refuses before it raises
+        main, diagnostics = _lowered(prepared.model, options, recipe)
+        ported = with_ports(
+            main,
+            [s.name for s in source.inputs],
+            [s.name for s in source.outputs],
+            half=options.opset != "iOS15",
+        )
+        emission = emit(ported.main, getattr(coremltools().target, options.opset))
+    origins = _origins(ported.main, emission)
+    written = package.write(
+        emission.program,
+        options,
+        inputs=input_types(source, ported.main, emission.names, options),
+        keep=_kept(ported.main, emission, options),
+        origins={name: _origin(o) for name, o in origins.items()},
+        labels=None if recipe.labels is None else recipe.labels.splitlines(),
+    )
+    stem = file_stem(source)
+    return Artifact(
+        backend="coreml",
+        files=tuple(ArtifactFile.of(f"{stem}.mlpackage/{p}", data) for p, data in written.files.items()),
+        source=source_of(source),
+        inputs=source.inputs,
+        outputs=source.outputs,
+        input_bindings=_bindings(ported.main.inputs, emission, ported.boxed_inputs),
+        output_bindings=_bindings(ported.main.outputs, emission, ported.boxed_outputs),
+        tensor_map=_tensor_map(ported, emission, written.tensors),
+        origins={name: o for name, o in origins.items() if name in written.tensors},
+        recipe={**recipe.to_dict(), "fp16": options.precision != "fp32"},
+        versions=versions("onnx", "onnx-ir", "coremltools"),
+        diagnostics=diagnostics,
+    )
+
+
+def _lowered(model: Model, options: CoreMlOptions, recipe: Recipe) -> tuple[Subgraph, tuple[Any, ...]]:
+    load_ops()
+    builder = CoreMlBuilder(Inference(getattr(coremltools().target, options.opset)))
+    lowered = lower(model, builder, expand, LowerOptions(recipe.allow_approximate, recipe.io_layout))
+    if any(d.severity is Severity.ERROR for d in lowered.diagnostics):
+        raise EdgekitError(*lowered.diagnostics)
+    check_ranks(lowered.main)
+    return lowered.main, lowered.diagnostics
+
+
+def _bindings(values: tuple[Value, ...], emission: Emission, boxed: tuple[bool, ...]) -> tuple[Binding, ...]:
+    return tuple(
+        Binding(emission.names[v], _port_dtype(v), None, one) for v, one in zip(values, boxed, strict=True)
+    )
+
+
+def _port_dtype(value: Value) -> np.dtype[Any]:
+    return value.dtype if value.dtype.kind == "f" else np.dtype(np.int32)
+
+
+def _tensor_map(ported: Ported, emission: Emission, present: frozenset[str]) -> Mapping[str, Binding]:
+    found = {}
+    for value, source in ported.main.names.items():
+        name = emission.names.get(value)
+        if name is None:
+            continue
+        kept = next((n for n in (name, f"{name}_cast_fp16") if n in present), None)
+        if kept is not None:
+            found[source] = Binding(kept, value.dtype if value.dtype.kind in "fb" else np.dtype(np.int32))
+    return found
+
+
+def _origins(main: Subgraph, emission: Emission) -> dict[str, Origin]:
+    return {emission.names[v]: op.origin for op in main.ops for v in op.outputs if v in emission.names}
+
+
+def _origin(origin: Origin) -> dict[str, Any]:
+    place = {"scope": origin.scope, "file": origin.file, "line": origin.line}
+    return {"nodes": list(origin.nodes), **{k: v for k, v in place.items() if v is not None}}
+
+
+def _kept(main: Subgraph, emission: Emission, options: CoreMlOptions) -> frozenset[str]:
+    """Returns the names of tensors that stay in fp32.
+
+    Raises:
+        EdgekitError: EK204 for a name that is neither a tensor nor a type of op.
+    """
+    types = {op.op for op in main.ops}
+    by_source: dict[str, list[str]] = {}
+    for value, source in main.names.items():
+        by_source.setdefault(source, []).append(emission.names.get(value, ""))
+    for op in main.ops:
+        for node in op.origin.nodes:
+            by_source.setdefault(node, []).extend(emission.names.get(v, "") for v in op.outputs)
+    for name in options.keep_fp32:
+        if name not in types and name not in by_source:
+            notes = [f"ops: {', '.join(f'`{t}`' for t in sorted(types))}"]
+            raise error(
+                "EK204", f"`{name}` is neither an op nor a tensor nor a node of the model", notes=notes
+            )
+    return frozenset(n for name in options.keep_fp32 for n in by_source.get(name, ()) if n)

@@ -1,0 +1,1 @@
+"""Lowerings to Core ML, one file per family of ops."""

@@ -1,0 +1,161 @@
+"""Converts a MIL program to the files of an `.mlpackage`."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import uuid
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgekit.lowering.coreml.options import CoreMlOptions
+from edgekit.lowering.coreml.tools import coremltools, model_proto, optimizers, quiet
+
+PASSES = (
+    "common::const_elimination",
+    "common::dead_code_elimination",
+    "common::expand_high_rank_reshape_and_transpose",
+    "common::const_deduplication",
+    "common::dedup_op_and_var_names",
+    "common::add_fp16_cast",  # coremltools takes it out for fp32
+    "common::const_elimination",
+    "common::cast_optimization",
+    "common::dead_code_elimination",
+)
+"""Chosen from coremltools' default: what splits high ranks, and what casting to fp16 needs.
+
+Simplification is done before, on the hub IR, where it is verified; the default also holds passes that change
+values (`fuse_elementwise_to_batchnorm`), and int16 indices (`add_int16_cast`).
+"""
+ORIGINS_NAME = "edgekit.origins"
+"""Key of the user-defined metadata that holds the origin of each tensor, as JSON."""
+MODEL_FILE = "Data/com.apple.CoreML/model.mlmodel"
+_NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "edgekit.mlpackage")
+_DATE = "com.github.apple.coremltools.conversion_date"
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """What was written.
+
+    Attributes:
+        files: Contents by path inside the package, the model first.
+        tensors: Names of all tensors of the main function.
+    """
+
+    files: Mapping[str, bytes]
+    tensors: frozenset[str]
+
+
+def write(
+    program: Any,
+    options: CoreMlOptions,
+    *,
+    inputs: Sequence[Any] | None,
+    keep: frozenset[str],
+    origins: Mapping[str, Any],
+    labels: Sequence[str] | None,
+) -> Package:
+    """Writes a package.
+
+    Args:
+        program: The MIL program.
+        options: Deployment target, precision, compression and metadata.
+        inputs: coremltools' input types, where the program's own are not enough.
+        keep: Names of tensors whose ops stay in fp32.
+        origins: JSON by name of tensor.
+        labels: Class labels.
+    """
+    ct = coremltools()
+    with tempfile.TemporaryDirectory(prefix="edgekit-") as folder, warnings.catch_warnings(), quiet():
+        warnings.simplefilter("ignore")
+        made = ct.convert(
+            program,
+            source="milinternal",
+            convert_to="mlprogram",
+            inputs=None if inputs is None else list(inputs),
+            classifier_config=None if labels is None else ct.ClassifierConfig(list(labels)),
+            minimum_deployment_target=getattr(ct.target, options.opset),
+            compute_precision=_precision(ct, options, keep),
+            pass_pipeline=ct.PassPipeline(list(PASSES), "edgekit"),
+            skip_model_load=True,
+            package_dir=str(Path(folder, "model.mlpackage")),
+        )
+        made = _compressed(ct, made, options, Path(folder))
+        tensors = _tensors(made.get_spec())
+        return Package(_files(Path(made.package_path), options, origins), tensors)
+
+
+def _precision(ct: Any, options: CoreMlOptions, keep: frozenset[str]) -> Any:
+    if options.precision == "fp32":
+        return ct.precision.FLOAT32
+    types = frozenset(options.keep_fp32)
+    return ct.transform.FP16ComputePrecision(
+        op_selector=lambda op: op.op_type not in types and keep.isdisjoint(v.name for v in op.outputs)
+    )
+
+
+def _compressed(ct: Any, made: Any, options: CoreMlOptions, folder: Path) -> Any:
+    """Stores the weights as the options say; the result is a package of its own."""
+    wanted = options.compress_weights
+    if wanted is None:
+        return made
+    opt = optimizers()
+    if wanted.kind == "palettize":
+        config: Any = opt.OpPalettizerConfig(mode="uniform", nbits=wanted.bits)
+        compress = opt.palettize_weights
+    elif wanted.kind == "int8":
+        config, compress = opt.OpLinearQuantizerConfig(mode="linear_symmetric"), opt.linear_quantize_weights
+    else:
+        config = opt.OpMagnitudePrunerConfig(target_sparsity=wanted.sparsity)
+        compress = opt.prune_weights
+    smaller = compress(made, opt.OptimizationConfig(global_config=config))
+    smaller.save(str(folder / "compressed.mlpackage"))
+    return ct.models.MLModel(str(folder / "compressed.mlpackage"), skip_model_load=True)
+
+
+def _files(package: Path, options: CoreMlOptions, origins: Mapping[str, Any]) -> dict[str, bytes]:
+    """Reads a package; its model gets metadata and its manifest names that depend on nothing else."""
+    paths = sorted(p.relative_to(package).as_posix() for p in package.rglob("*") if p.is_file())
+    rest = [p for p in paths if p not in (MODEL_FILE, "Manifest.json")]
+    return {
+        MODEL_FILE: _model(package / MODEL_FILE, options, origins),
+        "Manifest.json": _manifest((package / "Manifest.json").read_text()),
+        **{path: (package / path).read_bytes() for path in rest},
+    }
+
+
+def _model(path: Path, options: CoreMlOptions, origins: Mapping[str, Any]) -> bytes:
+    spec = model_proto().FromString(path.read_bytes())
+    meta = spec.description.metadata
+    names = {
+        "author": "author",
+        "license": "license",
+        "description": "shortDescription",
+        "version": "versionString",
+    }
+    for name, text in options.metadata.items():
+        setattr(meta, names[name], text)
+    meta.userDefined.pop(_DATE, None)  # the same model gives the same bytes
+    meta.userDefined[ORIGINS_NAME] = json.dumps(origins, separators=(",", ":"), sort_keys=True)
+    return bytes(spec.SerializeToString(deterministic=True))
+
+
+def _manifest(text: str) -> bytes:
+    fields = json.loads(text)
+    fresh = {
+        old: str(uuid.uuid5(_NAMESPACE, e["path"])).upper() for old, e in fields["itemInfoEntries"].items()
+    }
+    fields["itemInfoEntries"] = {fresh[old]: entry for old, entry in fields["itemInfoEntries"].items()}
+    fields["rootModelIdentifier"] = fresh[fields["rootModelIdentifier"]]
+    return (json.dumps(fields, indent=4, sort_keys=True) + "\n").encode()
+
+
+def _tensors(spec: Any) -> frozenset[str]:
+    function = spec.mlProgram.functions["main"]
+    block = function.block_specializations[function.opset]
+    made = {o.name for op in block.operations for o in op.outputs}
+    return frozenset(made | {i.name for i in function.inputs})
