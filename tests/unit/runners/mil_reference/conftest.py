@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -8,10 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from edgekit.runners.mil_reference.proto import parse_model
+
 TAPS = np.array([[1, 0, -1], [2, 0, -2], [1, 0, -1]], np.float32)
 WEIGHT = np.stack([TAPS, TAPS.T, np.ones((3, 3), np.float32), -TAPS])[:, None] * np.float32(0.5)
 BIAS = np.array([0.25, -0.5, 0.75, 0], np.float32)
-DENSE = np.arange(24, dtype=np.float32).reshape(3, 8) / 8 - 1
+DENSE = np.arange(24, dtype=np.float32).reshape(3, 8) % 7 / 8 - 0.25
 IMAGE = (np.arange(36, dtype=np.float32).reshape(1, 1, 6, 6) % 7 - 3) / 2
 
 
@@ -34,8 +37,8 @@ def ct() -> Any:
 
 @pytest.fixture(scope="session")
 def save(ct: Any, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
-    """Gives a function that saves what a builder function makes: `save(build, shapes, ios=16, half=False)`."""
-    from coremltools.converters.mil import Builder as mb  # noqa: N813
+    """Gives a function that saves what a builder makes: `save(build, shapes, ios=16, half=False)`."""
+    from coremltools.converters.mil import Builder as mb
 
     def write(
         build: Callable[..., Any],
@@ -82,15 +85,29 @@ def half_cnn(save: Callable[..., Path]) -> Path:
 
 
 def _cnn(x: Any) -> Any:
-    from coremltools.converters.mil import Builder as mb  # noqa: N813
+    from coremltools.converters.mil import Builder as mb
 
-    y = mb.conv(x=x, weight=WEIGHT, bias=BIAS, strides=[2, 2], pad_type="custom", pad=[1, 1, 1, 1], name="conv")
+    y = mb.conv(
+        x=x, weight=WEIGHT, bias=BIAS, strides=[2, 2], pad_type="custom", pad=[1, 1, 1, 1], name="conv"
+    )
     y = mb.relu(x=y, name="relu")
-    y = mb.max_pool(x=y, kernel_sizes=[2, 2], strides=[2, 2], pad_type="custom", pad=[0, 1, 1, 0], name="pool")
+    y = mb.max_pool(
+        x=y, kernel_sizes=[2, 2], strides=[2, 2], pad_type="custom", pad=[0, 1, 1, 0], name="pool"
+    )
     y = mb.reduce_mean(x=y, axes=[3], keep_dims=False, name="mean")
     y = mb.reshape(x=y, shape=[1, 8], name="flat")
     y = mb.linear(x=y, weight=DENSE, name="dense")
     return mb.softmax(x=y, axis=-1, name="probabilities")
+
+
+def edited(path: Path, folder: Path, change: Callable[[Any], None]) -> Path:
+    """Copies a package and changes its specification."""
+    copy = shutil.copytree(path, folder / "edited.mlpackage")
+    model = copy / "Data/com.apple.CoreML/model.mlmodel"
+    message = parse_model(model.read_bytes())
+    change(message)
+    model.write_bytes(message.SerializeToString())
+    return copy
 
 
 def by_loops(x: np.ndarray) -> dict[str, np.ndarray]:
@@ -115,4 +132,10 @@ def by_loops(x: np.ndarray) -> dict[str, np.ndarray]:
     flat = ((pool[..., 0] + pool[..., 1]) / 2).reshape(8)
     dense = np.array([sum(flat[k] * DENSE[n, k] for k in range(8)) for n in range(3)])
     powers = np.exp(dense - dense.max())
-    return {"conv": conv, "relu": relu, "pool": pool, "dense": dense[None], "probabilities": powers[None] / powers.sum()}
+    return {
+        "conv": conv,
+        "relu": relu,
+        "pool": pool,
+        "dense": dense[None],
+        "probabilities": powers[None] / powers.sum(),
+    }

@@ -12,7 +12,7 @@ from edgekit.runners import ALL_INTERMEDIATES, runner_for
 from edgekit.runners.coreml import CoreMlRunner
 from edgekit.runners.mil_reference.model import MilModel
 
-from .conftest import IMAGE, by_loops
+from .conftest import IMAGE, by_loops, edited
 
 
 def refusal(path: Path, inputs: dict[str, Any], **options: Any) -> Any:
@@ -90,7 +90,7 @@ def test_a_changed_file_is_read_anew(cnn: Path, tmp_path: Path) -> None:
 
 
 def test_branches_and_loops(save: Callable[..., Path]) -> None:
-    from coremltools.converters.mil import Builder as mb  # noqa: N813
+    from coremltools.converters.mil import Builder as mb
 
     def build(x: Any) -> Any:
         total = mb.reduce_sum(x=x, axes=[0], keep_dims=False)
@@ -115,8 +115,10 @@ def test_branches_and_loops(save: Callable[..., Path]) -> None:
     assert model.run({"x": np.array([-1, -2], np.float32)})["y"].tolist() == [16, 32]
 
 
-def test_a_loop_that_does_not_end_is_ended(save: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    from coremltools.converters.mil import Builder as mb  # noqa: N813
+def test_a_loop_that_does_not_end_is_ended(
+    save: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from coremltools.converters.mil import Builder as mb
 
     def build(x: Any) -> Any:
         return mb.while_loop(
@@ -132,7 +134,7 @@ def test_a_loop_that_does_not_end_is_ended(save: Callable[..., Path], monkeypatc
 
 
 def test_images_come_as_pixels_in_the_order_of_their_colours(ct: Any, save: Callable[..., Path]) -> None:
-    from coremltools.converters.mil import Builder as mb  # noqa: N813
+    from coremltools.converters.mil import Builder as mb
 
     image = ct.ImageType(
         name="x", shape=(1, 3, 2, 2), scale=0.5, bias=[1, 2, 3], color_layout=ct.colorlayout.BGR
@@ -147,19 +149,24 @@ def test_images_come_as_pixels_in_the_order_of_their_colours(ct: Any, save: Call
     np.testing.assert_array_equal(found, wanted)
 
 
-def test_images_that_are_outputs_are_bounded(ct: Any, save: Callable[..., Path]) -> None:
-    from coremltools.converters.mil import Builder as mb  # noqa: N813
+def test_images_that_are_outputs_are_bounded(save: Callable[..., Path], tmp_path: Path) -> None:
+    from coremltools.converters.mil import Builder as mb
 
-    outputs = [ct.ImageType(name="y", color_layout=ct.colorlayout.GRAYSCALE)]
-    path = save(lambda x: mb.mul(x=x, y=100.0, name="y"), {"x": (1, 1, 1, 3)}, outputs=outputs)
+    def declare(spec: Any) -> None:
+        image = spec.description.output[0].type.imageType
+        image.height, image.width, image.colorSpace = 1, 3, image.GRAYSCALE
+
+    path = edited(save(lambda x: mb.mul(x=x, y=100.0, name="y"), {"x": (1, 1, 1, 3)}), tmp_path, declare)
     found = MilModel(path).run({"x": np.array([[[[-1, 1.234, 3]]]], np.float32)})["y"]
     assert found.dtype == np.uint8
     assert found.tolist() == [[[[0, 123, 255]]]]
 
 
 @pytest.mark.parametrize("labels", [["cat", "dog", "cow"], [7, 8, 9]])
-def test_a_classifier_gives_a_label_and_probabilities(ct: Any, save: Callable[..., Path], labels: Any) -> None:
-    from coremltools.converters.mil import Builder as mb  # noqa: N813
+def test_a_classifier_gives_a_label_and_probabilities(
+    ct: Any, save: Callable[..., Path], labels: Any
+) -> None:
+    from coremltools.converters.mil import Builder as mb
 
     path = save(
         lambda x: mb.softmax(x=x, axis=-1), {"x": (1, 3)}, classifier_config=ct.ClassifierConfig(labels)
@@ -172,7 +179,7 @@ def test_a_classifier_gives_a_label_and_probabilities(ct: Any, save: Callable[..
 
 
 def test_listed_shapes(ct: Any, save: Callable[..., Path]) -> None:
-    from coremltools.converters.mil import Builder as mb  # noqa: N813
+    from coremltools.converters.mil import Builder as mb
 
     shapes = ct.EnumeratedShapes(shapes=[[1, 2], [1, 4]], default=[1, 2])
     path = save(
@@ -187,7 +194,7 @@ def test_listed_shapes(ct: Any, save: Callable[..., Path]) -> None:
 
 
 def test_ranges_of_shapes(ct: Any, save: Callable[..., Path]) -> None:
-    from coremltools.converters.mil import Builder as mb  # noqa: N813
+    from coremltools.converters.mil import Builder as mb
 
     path = save(
         lambda x: mb.add(x=x, y=1.0, name="y"),
@@ -200,7 +207,7 @@ def test_ranges_of_shapes(ct: Any, save: Callable[..., Path]) -> None:
 
 
 def test_a_size_that_only_data_tell(save: Callable[..., Path]) -> None:
-    from coremltools.converters.mil import Builder as mb  # noqa: N813
+    from coremltools.converters.mil import Builder as mb
 
     model = MilModel(save(lambda x: mb.non_zero(x=x, name="y"), {"x": (4,)}))
     assert model.ports.outputs[0].shape is None
@@ -209,7 +216,7 @@ def test_a_size_that_only_data_tell(save: Callable[..., Path]) -> None:
 
 @pytest.mark.parametrize(("dtype", "ios"), [(np.float16, 16), (np.int32, 16), (np.float32, 15)])
 def test_dtypes_of_ports(save: Callable[..., Path], dtype: Any, ios: int) -> None:
-    from coremltools.converters.mil import Builder as mb  # noqa: N813
+    from coremltools.converters.mil import Builder as mb
     from coremltools.converters.mil.mil import types
 
     kind = types.numpy_type_to_builtin_type(dtype)
@@ -219,7 +226,7 @@ def test_dtypes_of_ports(save: Callable[..., Path], dtype: Any, ios: int) -> Non
 
 
 def test_states_start_at_zero_in_every_run(save: Callable[..., Path], ct: Any) -> None:
-    from coremltools.converters.mil import Builder as mb  # noqa: N813
+    from coremltools.converters.mil import Builder as mb
     from coremltools.converters.mil.mil import types
     from coremltools.converters.mil.mil.ops.defs.iOS18 import states  # noqa: F401
 
@@ -250,11 +257,15 @@ def test_states_start_at_zero_in_every_run(save: Callable[..., Path], ct: Any) -
 
 
 def test_functions_of_one_package(ct: Any, save: Callable[..., Path], tmp_path: Path) -> None:
-    from coremltools.converters.mil import Builder as mb  # noqa: N813
+    from coremltools.converters.mil import Builder as mb
 
     description = ct.utils.MultiFunctionDescriptor()
-    for name, factor in (("double", 2.0), ("triple", 3.0)):
-        path = save(lambda x, f=factor: mb.mul(x=x, y=f, name="y"), {"x": (2,)}, ios=18)
+    builds = {
+        "double": lambda x: mb.mul(x=x, y=2.0, name="y"),
+        "triple": lambda x: mb.mul(x=x, y=3.0, name="y"),
+    }
+    for name, build in builds.items():
+        path = save(build, {"x": (2,)}, ios=18)
         description.add_function(str(path), src_function_name="main", target_function_name=name)
     description.default_function_name = "triple"
     target = tmp_path / "both.mlpackage"
