@@ -90,11 +90,11 @@ def sample(image: Array, rows: Array, columns: Array, mode: str, padding: str, v
     require(mode == "bilinear", f"`sampling_mode` is `{mode}`")
     top, left = np.floor(rows), np.floor(columns)
     down, across = (rows - top).astype(np.float32), (columns - left).astype(np.float32)
-    above = _pick(image, top, left, padding, value) * (1 - across)
-    above = above + _pick(image, top, left + 1, padding, value) * across
-    below = _pick(image, top + 1, left, padding, value) * (1 - across)
-    below = below + _pick(image, top + 1, left + 1, padding, value) * across
-    return np.asarray(above * (1 - down) + below * down)
+    lines = []
+    for row in (top, top + 1):
+        first, second = (_pick(image, row, column, padding, value) for column in (left, left + 1))
+        lines.append(first * (1 - across) + second * across)
+    return np.asarray(lines[0] * (1 - down) + lines[1] * down)
 
 
 def _pick(image: Array, rows: Array, columns: Array, padding: str, value: float) -> Array:
