@@ -136,6 +136,11 @@ class Artifact:
         """The file that holds the model."""
         return self.files[0]
 
+    @property
+    def title(self) -> str:
+        """What people call the model: its file, or the folder that is the package (`net.mlpackage`)."""
+        return self.model_file.name.partition("/")[0]
+
     def with_verification(self, verification: Verification) -> Artifact:
         """Returns the same artifact with its verdict."""
         return replace(self, verification=verification)

@@ -76,7 +76,7 @@ def _artifact(folder: Path) -> Report:
 
     artifact = api.open(folder)
     report = describe.report(artifact, None, folder=folder, wanted=False)
-    text = f"`{folder}` holds `{artifact.model_file.name}`, {report.verdict.status} by its manifest"
+    text = f"`{folder}` holds `{artifact.title}`, {report.verdict.status} by its manifest"
     return replace(
         report,
         command="inspect",

@@ -69,6 +69,13 @@ def _with_aliases(main: Subgraph) -> Mapping[Value, str]:
     return names
 
 
+_RESERVED = frozenset(
+    ("any", "bf16", "bool", "dict", "false", "fp16", "fp32", "fp64", "func", "int16", "int32", "int64", "int8",
+     "list", "program", "state", "string", "tensor", "true", "tuple", "uint16", "uint32", "uint64", "uint8")
+)  # fmt: skip
+"""Words of MIL's text form: coremltools renames what is called so, after the fact."""
+
+
 @dataclass(slots=True)
 class _Names:
     """Names that Core ML accepts, each once, near those of the source model."""
@@ -80,7 +87,8 @@ class _Names:
     def of(self, value: Value) -> str:
         if value not in self.given:
             stem = _FOREIGN.sub("_", self.wanted.get(value, "tensor")) or "tensor"
-            stem = f"_{stem}" if stem[0].isdigit() else stem
+            stem = f"v{stem}" if stem[0].isdigit() or stem[0] == "_" else stem
+            stem = f"{stem}_" if stem in _RESERVED else stem
             name, n = stem, 1
             while name in self.taken:
                 name, n = f"{stem}_{n}", n + 1

@@ -38,7 +38,7 @@ def report(
         wanted: Whether verification was asked for.
     """
     verification = artifact.verification or not_verified("its manifest holds no verdict")
-    verdict = verdicts.verdict(verification, artifact.model_file.name, wanted=wanted)
+    verdict = verdicts.verdict(verification, artifact.title, wanted=wanted)
     about = model_subject(model) if model else _subject(artifact)
     return Report(
         "convert",
@@ -107,7 +107,7 @@ def _summary(artifact: Artifact, ops: Sequence[EmittedOp], model: Model | None, 
         Fact("source_nodes", "source nodes", model.ir.graph.num_nodes() if model else None, Kind.COUNT),
         Fact("ops", "ops in the artifact", len(ops), Kind.COUNT),
         Fact("size", "size", sum(f.size for f in artifact.files), Kind.SIZE),
-        Fact("artifact", "artifact", str(folder / artifact.model_file.name), Kind.NAME),
+        Fact("artifact", "artifact", str(folder / artifact.title), Kind.NAME),
         Fact("report", "report", str(folder / REPORT_NAME), Kind.NAME),
     ]
     return Facts("artifact", "Conversion", tuple(f for f in facts if f.value is not None))
