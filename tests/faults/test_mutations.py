@@ -102,6 +102,11 @@ def test_conversion_of_damaged_models(child: Child, action: str) -> None:
     check(child, action, range(200))
 
 
+@pytest.mark.parametrize("case", [2192])
+def test_conversion_of_damaged_models_that_once_failed(child: Child, case: int) -> None:
+    check(child, "tflite", range(case, case + 1))
+
+
 @pytest.mark.nightly
 @pytest.mark.parametrize("action", ["tflite", "onnx", "verified"])
 @pytest.mark.parametrize("part", range(10))

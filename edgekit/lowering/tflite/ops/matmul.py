@@ -40,6 +40,8 @@ def gemm(b: TFLiteBuilder, n: Op) -> Value:
     """Gemm -> FULLY_CONNECTED with alpha and beta in the weights and bias where those are constant."""
     x, w, c = n.operand(0), n.operand(1), n.input(2)
     alpha, beta = n.attr("alpha", 1.0), n.attr("beta", 1.0)
+    if x.rank != 2 or w.rank != 2:
+        n.refuse(f"it multiplies matrices, not tensors of rank {x.rank} and {w.rank}", code="EK114")
     if x.dtype.kind in "iu":
         n.refuse(f"an integer Gemm ({x.dtype.name})", code="EK303")
     real = carrier(x.dtype, ("float32",))
