@@ -1,4 +1,4 @@
-"""Benches for single ops: the same node in ONNX Runtime (or the reference) and as an artifact in its runtime."""
+"""Benches for single ops: a node in ONNX Runtime (or the reference), and its artifact in its runtime."""
 
 from __future__ import annotations
 
