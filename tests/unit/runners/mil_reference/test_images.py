@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from edgekit.runners.mil_reference.refusal import Refusal
+
 from .ops import floats, ints, refused, run
 
 LINE = floats([[[0, 1]]])
@@ -85,6 +87,9 @@ def test_sampling_at_places() -> None:
     assert resampled([[-1, 0], [3, 0], [5, 0]], padding_mode="reflection") == [2, 2, 2]
     assert resampled([[-1, 0], [3, 0], [5, 0]], padding_mode="symmetric") == [1, 3, 1]
     assert resampled([[1.4, 0.6]], sampling_mode="nearest") == [5]
+    assert resampled([[2.5, -0.5]], sampling_mode="nearest", padding_mode="border") == [3]
+    with pytest.raises(Refusal, match="as near"):
+        resampled([[0.5, 0]], sampling_mode="nearest")
 
 
 def test_coordinates_that_are_normalised() -> None:
