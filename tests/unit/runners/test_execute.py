@@ -119,5 +119,5 @@ def test_files_that_belong_together_are_laid_out_together(tmp_path: Path) -> Non
 
 def test_an_unknown_backend_has_no_runner(permuted: Artifact) -> None:
     with pytest.raises(EdgekitError) as error:
-        runner_for("coreml")
+        runner_for("hls")
     assert error.value.diagnostics[0].code == "EK204"
