@@ -185,10 +185,11 @@ def _check_input(feature: Feature, kind: Any) -> None:
         raise unreadable(f"the input `{feature.name}` is a {kind} in the program")
     carrier = kind.element.carrier
     fits = carrier.kind == "f" if feature.kind is Kind.IMAGE else carrier == feature.dtype
-    sizes = feature.shape or ()
-    if kind.shape is not None:
-        fits = fits and len(kind.shape) == len(sizes)
-        fits = fits and all(k is None or s in (None, k) for k, s in zip(kind.shape, sizes, strict=True))
+    if kind.shape is not None and feature.shape is not None:
+        fits = fits and len(kind.shape) == len(feature.shape)
+        fits = fits and all(
+            k is None or s in (None, k) for k, s in zip(kind.shape, feature.shape, strict=False)
+        )
     if not fits:
         raise unreadable(
             f"the input `{feature.name}` is {kind} in the program, the description says {feature.port}"

@@ -1,11 +1,11 @@
-"""Lists of tensors. Writing gives a new list."""
+"""Lists of tensors. Writing gives a new list; a place that was never written holds zeros."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from edgekit.runners.mil_reference.call import Typed
-from edgekit.runners.mil_reference.refusal import Refusal, require
+from edgekit.runners.mil_reference.refusal import Refusal, claim, require
 from edgekit.runners.mil_reference.table import Ints, evaluates
 from edgekit.runners.mil_reference.types import NAMED, Array, Items, Runtime
 
@@ -63,9 +63,11 @@ def list_scatter(ls: Items, indices: Ints, value: Runtime) -> Items:
 def _element(ls: Items, index: int) -> Array:
     require(0 <= index < len(ls.values), f"there is no element {index} among {len(ls.values)}")
     value = ls.values[index]
-    if value is None:
-        raise Refusal(f"the element {index} was never written")
-    return value
+    if value is not None:
+        return value
+    sizes = [s for s in ls.shape if s is not None]
+    require(len(sizes) == len(ls.shape), f"the element {index} was never written, and its shape is open")
+    return np.zeros(claim(sizes), ls.dtype)
 
 
 def _written(ls: Items, pairs: list[tuple[int, Runtime]]) -> Items:

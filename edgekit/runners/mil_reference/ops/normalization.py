@@ -61,12 +61,14 @@ def l2_norm(x: Array, epsilon: float = 1e-6) -> Array:
 def local_response_norm(
     x: Array, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0
 ) -> Array:
-    """Divides by the squares of neighbouring channels; of an even number the odd one is in front."""
+    """Divides by the squares of neighbouring channels."""
     require(3 <= x.ndim <= 4, f"x has the rank {x.ndim}")
-    require(size >= 1, f"`size` is {size}")
+    require(
+        size >= 1 and size % 2 == 1, f"which channels are the neighbours of `size` {size} is not specified"
+    )
     channels = x.shape[1]
     squares, sums = np.square(x), np.zeros_like(x)
-    for offset in range(-(size // 2), size - size // 2):
+    for offset in range(-(size // 2), size // 2 + 1):
         low, high = max(0, -offset), min(channels, channels - offset)
         if low < high:
             sums[:, low:high] += squares[:, low + offset : high + offset]
