@@ -150,6 +150,7 @@ class _Work:
         divergence: Divergence | None = None,
     ) -> Verification:
         refusals = tuple(f"{name} refuses the source model" for name in self.oracle.refusals)
+        caveats = () if self.candidate.caveat is None else (self.candidate.caveat,)
         samples = self.reference.samples
         return Verification(
             verdict=verdict,
@@ -162,7 +163,7 @@ class _Work:
             seed=self.reference.seed,
             first_divergence=divergence,
             reason=reason,
-            notes=(*refusals, *samples.notes, *notes),
+            notes=(*caveats, *refusals, *samples.notes, *notes),
         )
 
     def _delta(self, name: str, actual: Sequence[Mapping[str, Array]]) -> Delta:

@@ -67,6 +67,11 @@ class Runner(Protocol):
         """The runtime's version."""
         ...
 
+    @property
+    def caveat(self) -> str | None:
+        """What it says less about a device than the device's own runtime would; `None` if it is that."""
+        ...
+
     def ports(self, payload: Payload) -> Ports:
         """Loads a model and returns what it takes and gives.
 
@@ -160,6 +165,8 @@ class RunnerBase:
     name: str
     package: str
     """The distribution that brings the runtime."""
+    caveat: str | None = None
+    """See `Runner`."""
 
     @property
     def version(self) -> str:

@@ -29,6 +29,11 @@ class CoreMlRunner(RunnerBase):
 
     name = "coreml" if _ON_DEVICE else "mil-reference"
     package = "coremltools" if _ON_DEVICE else "edgekit"
+    caveat = (
+        None
+        if _ON_DEVICE
+        else "executed (reference): evaluated op by op as MIL defines the ops, not by Core ML on a device"
+    )
 
     def __init__(self, *, threads: int = 1, function: str | None = None) -> None:
         """Prepares a runner.

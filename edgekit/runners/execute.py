@@ -66,6 +66,11 @@ class ArtifactRunner:
         """Name and version of what runs the artifact."""
         return f"{self._runner.name} {self._runner.version}"
 
+    @property
+    def caveat(self) -> str | None:
+        """What the run says less about a device than its own runtime would; see `Runner`."""
+        return self._runner.caveat
+
     def run(self, inputs: Mapping[str, Array], *, intermediates: Sequence[str] = ()) -> dict[str, Array]:
         """Runs the artifact once.
 

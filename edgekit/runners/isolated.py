@@ -34,6 +34,7 @@ class IsolatedRunner(RunnerBase):
     Attributes:
         name: The runtime's name.
         package: The runtime's distribution.
+        caveat: See `Runner`.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class IsolatedRunner(RunnerBase):
         kind: Any = runner_class(backend)
         self.name = kind.name
         self.package = kind.package
+        self.caveat = kind.caveat
         self._options = {"backend": backend, **options}
         self._timeout_s = timeout_s
         self._memory = memory

@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import onnx
+from onnx import numpy_helper
 from onnx.reference import ReferenceEvaluator
 
 from edgekit import api
@@ -88,10 +90,30 @@ def _is_nearer_the_truth(case: Case, inputs: dict[str, Any], outputs: list[Any])
         return False
     wide = {name: value.astype(np.float64) for name, value in inputs.items()}
     try:
-        truth = ReferenceEvaluator(case.model).run(None, wide)
+        truth = ReferenceEvaluator(_widened(case.model)).run(None, wide)
     except RuntimeError:
         return False  # the evaluator has an op that does not take float64
     return not _compare(case, tuple(t.astype(o.dtype) for t, o in zip(truth, outputs, strict=True)), outputs)
+
+
+def _widened(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Returns the model with its own float16 numbers and casts in float64, which the inputs are given in."""
+    wide = onnx.ModelProto()
+    wide.CopyFrom(model)
+    half, double = onnx.TensorProto.FLOAT16, onnx.TensorProto.DOUBLE
+    tensors = [
+        *wide.graph.initializer,
+        *(a.t for n in wide.graph.node for a in n.attribute if a.HasField("t")),
+    ]
+    for tensor in tensors:
+        if tensor.data_type == half:
+            tensor.CopyFrom(
+                numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float64), tensor.name)
+            )
+    for attribute in (a for n in wide.graph.node if n.op_type == "Cast" for a in n.attribute):
+        if attribute.name == "to" and attribute.i == half:
+            attribute.i = double
+    return wide
 
 
 def _op_under_test(case: Case) -> str:

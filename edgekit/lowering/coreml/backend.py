@@ -27,8 +27,6 @@ from edgekit.lowering.op import LowerOptions
 from edgekit.passes.decompose import expand
 from edgekit.passes.pipeline import Prepared
 
-STORED = {"f2": np.float16, "f4": np.float32}
-
 
 def build(source: Model, prepared: Prepared, recipe: Recipe) -> Artifact:
     """Makes the unverified Core ML artifact of a prepared model.
@@ -45,6 +43,8 @@ def build(source: Model, prepared: Prepared, recipe: Recipe) -> Artifact:
         EdgekitError: EK202, EK204 for bad options; EK3xx with every refused node.
     """
     options = parse(recipe.options)
+    if recipe.io_layout != "source":
+        raise error("EK204", f"the Core ML backend has no `io_layout` `{recipe.io_layout}`, only `source`")
     check_ports(source)
     with quiet():  # coremltools logs what it refuses before it raises
         main, diagnostics = _lowered(prepared.model, options, recipe)
@@ -73,8 +73,8 @@ def build(source: Model, prepared: Prepared, recipe: Recipe) -> Artifact:
         outputs=source.outputs,
         input_bindings=_bindings(ported.main.inputs, emission, ported.boxed_inputs),
         output_bindings=_bindings(ported.main.outputs, emission, ported.boxed_outputs),
-        tensor_map=_tensor_map(ported, emission, written.tensors),
-        origins={name: o for name, o in origins.items() if name in written.tensors},
+        tensor_map=_tensor_map(ported, emission, written),
+        origins={actual: o for name, o in origins.items() if (actual := written.actual(name))},
         recipe={**recipe.to_dict(), "fp16": options.precision != "fp32"},
         versions=versions("onnx", "onnx-ir", "coremltools"),
         diagnostics=diagnostics,
@@ -101,15 +101,12 @@ def _port_dtype(value: Value) -> np.dtype[Any]:
     return value.dtype if value.dtype.kind == "f" else np.dtype(np.int32)
 
 
-def _tensor_map(ported: Ported, emission: Emission, present: frozenset[str]) -> Mapping[str, Binding]:
+def _tensor_map(ported: Ported, emission: Emission, written: package.Package) -> Mapping[str, Binding]:
     found = {}
     for value, source in ported.main.names.items():
-        name = emission.names.get(value)
-        if name is None:
-            continue
-        kept = next((n for n in (name, f"{name}_cast_fp16") if n in present), None)
-        if kept is not None:
-            found[source] = Binding(kept, value.dtype if value.dtype.kind in "fb" else np.dtype(np.int32))
+        name = written.actual(emission.names.get(value, ""))
+        if name is not None:
+            found[source] = Binding(name, value.dtype if value.dtype.kind in "fb" else np.dtype(np.int32))
     return found
 
 

@@ -129,6 +129,10 @@ class Term:
         """Takes the square root."""
         return self.unary("sqrt")
 
+    def floor(self) -> Term:
+        """Rounds towards minus infinity."""
+        return self.unary("floor")
+
     def power(self, exponent: float) -> Term:
         """Raises to a constant power."""
         return self.with_("pow", exponent)

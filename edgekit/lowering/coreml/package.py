@@ -49,6 +49,10 @@ class Package:
     files: Mapping[str, bytes]
     tensors: frozenset[str]
 
+    def actual(self, name: str) -> str | None:
+        """Returns what a tensor of the program is called in the package; `None` if it is gone."""
+        return _actual(name, self.tensors)
+
 
 def write(
     program: Any,
@@ -86,7 +90,13 @@ def write(
         )
         made = _compressed(ct, made, options, Path(folder))
         tensors = _tensors(made.get_spec())
-        return Package(_files(Path(made.package_path), options, origins), tensors)
+        found = {actual: o for name, o in origins.items() if (actual := _actual(name, tensors))}
+        return Package(_files(Path(made.package_path), options, found), tensors)
+
+
+def _actual(name: str, tensors: frozenset[str]) -> str | None:
+    """Casting to fp16 renames what it recomputes."""
+    return next((n for n in (name, f"{name}_cast_fp16") if n in tensors), None)
 
 
 def _precision(ct: Any, options: CoreMlOptions, keep: frozenset[str]) -> Any:

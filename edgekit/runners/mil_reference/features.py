@@ -220,7 +220,7 @@ def _array(name: str, message: Any, optional: bool) -> Feature:
     flexibility = message.WhichOneof("ShapeFlexibility")
     given = message.WhichOneof("defaultOptionalValue")
     default = float(getattr(message, given)) if given else 0.0
-    shape: tuple[int | None, ...] | None = tuple(message.shape) or None  # none is stated where it is open
+    shape: tuple[int | None, ...] | None = tuple(message.shape) or None  # none is written of open sizes
     choices = tuple(tuple(s.shape) for s in message.enumeratedShapes.shapes)
     ranges = tuple((int(r.lowerBound), int(r.upperBound)) for r in message.shapeRange.sizeRanges)
     if flexibility == "enumeratedShapes":

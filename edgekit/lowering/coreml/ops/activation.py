@@ -140,6 +140,10 @@ def softmax(b: CoreMlBuilder, n: Op) -> Value:
     x, axis = n.operand(0), int(n.attr("axis", -1))
     if x.rank == 0:
         return b.number(float(n.type == "Softmax"), x)
+    return b.cast(_softmax(b, n, b.cast(x, np.float32), axis), x.dtype)  # float16 is summed in float32
+
+
+def _softmax(b: CoreMlBuilder, n: Op, x: Value, axis: int) -> Value:
     if n.type == "Softmax":
         return b.op("softmax", x=x, axis=axis)
     axes = [axis % x.rank]

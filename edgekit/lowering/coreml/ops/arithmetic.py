@@ -100,7 +100,7 @@ def mod(b: CoreMlBuilder, n: Op) -> Value:
         made = (top % bottom).value
     if x.dtype.kind == "f":
         return made
-    limit = max(abs(b.interval(y).low), abs(b.interval(y).high))
+    limit = max(abs(b.interval(y).low), abs(b.interval(y).high), 1) - 1
     low = -limit if min(b.interval(x).low, b.interval(y).low) < 0 else 0
     return result(
         b,

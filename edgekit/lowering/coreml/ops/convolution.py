@@ -25,6 +25,8 @@ def convolve(b: CoreMlBuilder, n: Op, x: Value, weight: Value, bias: Value | Non
         n.refuse("the size of the kernel is known only at run time", code="EK305")
     _check_rank(n, x)
     slides = windows(n, kernel[2:], x.shape[2:])
+    if weight.data is None and any(w.dilation > 1 for w in slides):
+        n.refuse("a dilated kernel that is computed at run time")
     known = bias is not None and bias.data is not None
     made = b.op(
         "conv",
@@ -55,9 +57,11 @@ def conv_transpose(b: CoreMlBuilder, n: Op) -> Value:
     x, weight, bias = n.operand(0), n.operand(1), n.input(2)
     n.known(1, "W")
     _check_rank(n, x)
+    if n.attr("auto_pad", "NOTSET").startswith("SAME") and any((n.attr("output_padding") or ())):
+        n.refuse("`auto_pad` with `output_padding`; ONNX does not say which size that gives")
     rank = x.rank - 2
-    strides = [int(s) for s in n.attr("strides", (1,) * rank)]
-    dilations = [int(d) for d in n.attr("dilations", (1,) * rank)]
+    strides = [int(s) for s in (n.attr("strides") or (1,) * rank)]
+    dilations = [int(d) for d in (n.attr("dilations") or (1,) * rank)]
     crops = _crops(n, x, [int(k) for k in (weight.static_shape or ())[2:]], strides, dilations)
     inside = all(end >= 0 and begin >= 0 for begin, end in crops)
     known = bias is not None and bias.data is not None and inside
@@ -83,9 +87,11 @@ def _crops(
 ) -> list[tuple[int, int]]:
     """Returns what is cut off before and after on each axis; negative where zeros are appended."""
     rank = len(kernel)
-    extra = [int(p) for p in n.attr("output_padding", (0,) * rank)]
-    pads = [int(p) for p in n.attr("pads", (0,) * (2 * rank))]
-    auto, wanted = n.attr("auto_pad", "NOTSET"), n.attr("output_shape")
+    extra = [int(p) for p in (n.attr("output_padding") or (0,) * rank)]
+    pads = [int(p) for p in (n.attr("pads") or (0,) * (2 * rank))]
+    auto, wanted = n.attr("auto_pad", "NOTSET"), n.attr("output_shape") or None
+    if min(pads) < 0:
+        n.refuse(f"negative `pads` {pads}")
     if auto == "VALID":
         pads = [0] * (2 * rank)
     if wanted is None and auto not in ("SAME_UPPER", "SAME_LOWER"):

@@ -18,8 +18,7 @@ def range_(b: CoreMlBuilder, n: Op) -> Value:
     """Range -> range_1d of steps, scaled."""
     start, limit, delta = (b.reshape(n.operand(i), ()) for i in range(3))
     if start.dtype.kind == "f":
-        length = ((Term(b, limit) - Term(b, start)) / Term(b, delta)).unary("ceil").maximum(0)
-        count = length.cast(np.int32)
+        count = _steps(Term(b, limit) - Term(b, start), Term(b, delta))
     else:
         first, last, step = (Term(b, require_signed(b, v, "a range")) for v in (start, limit, delta))
         count = ((first - last) // step * -1).maximum(0)
@@ -30,6 +29,15 @@ def range_(b: CoreMlBuilder, n: Op) -> Value:
     steps = Term(b, made) * Term(b, b.int32(delta)) + Term(b, b.int32(start))
     span = b.interval(start).union(b.interval(limit))
     return b.bounded(b.relabel(steps.value, start.dtype), span)
+
+
+def _steps(span: Term, delta: Term) -> Term:
+    """Counts steps; the remainder of the division is exact and tells whether a last, partial one counts."""
+    rest = span.abs() % delta.abs()
+    whole = ((span.abs() - rest) / delta.abs()).unary("round")
+    steps = (whole + (rest > 0).cast(span.value.dtype)).cast(np.int32)
+    ahead = (span * delta.unary("sign") > 0).cast(np.int32)
+    return steps * ahead
 
 
 @lowers("ConstantOfShape", since=25)

@@ -26,7 +26,7 @@ DIRECTIONS = {"forward": (False,), "reverse": (True,), "bidirectional": (False, 
 
 @lowers("RNN", "GRU", "LSTM", since=22)
 def recurrent(b: CoreMlBuilder, n: Op) -> tuple[Value, ...]:
-    """LSTM -> lstm where that is the same; RNN, GRU, LSTM -> linear and elementwise ops, unrolled over the sequence or in a while_loop."""
+    """LSTM -> lstm where that is the same, else linear and elementwise ops, unrolled or in a while_loop."""
     x = n.operand(0)
     batch_first = n.attr("layout", 0) == 1
     if n.type == "LSTM" and native_lstm.is_native(n):

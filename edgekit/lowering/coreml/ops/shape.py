@@ -60,13 +60,25 @@ def reshape(b: CoreMlBuilder, n: Op) -> Value:
     if out is not None and out.count(None) <= 1:
         return b.reshape(x, out)
     if target.data is None:
-        return b.reshape_to(x, target, n.out_shape())
+        return b.reshape_to(x, target if keep_zero else _copied(b, x, target), n.out_shape())
     sizes: list[sz.Size] = []
     for axis, wanted in enumerate(target.data.tolist()):
         sizes.append(sz.size_of(b, x, axis) if wanted == 0 and not keep_zero else int(wanted))
     if -1 in sizes:
         return b.reshape_to(x, sz.pack(b, sizes), n.out_shape())
     return sz.reshape(b, x, sizes)
+
+
+def _copied(b: CoreMlBuilder, x: Value, target: Value) -> Value:
+    """Puts the sizes of `x` where a target computed at run time is zero."""
+    if target.shape[0] is None or b.interval(target).low > 0:
+        return target
+    sizes = sz.sizes_of(b, x)[: target.shape[0]]
+    own = b.concat([sz.pack(b, sizes), b.ints([0] * (target.shape[0] - len(sizes)))], 0)
+    wanted = b.int32(target)
+    return b.select(
+        b.binary("equal", wanted, b.ints(0)), own if own.shape == wanted.shape else wanted, wanted
+    )
 
 
 @lowers("Flatten", since=25)

@@ -1,8 +1,9 @@
-"""Convolutions, as a sum over the taps of the kernel: each is a product of matrices."""
+"""Convolutions as products of matrices, summed over the taps of the kernel."""
 
 from __future__ import annotations
 
 import itertools
+import math
 
 import numpy as np
 
@@ -11,6 +12,9 @@ from edgekit.runners.mil_reference.ops.windows import windows
 from edgekit.runners.mil_reference.refusal import Refusal, claim, require
 from edgekit.runners.mil_reference.table import Ints, evaluates
 from edgekit.runners.mil_reference.types import Array
+
+_MOST_COLUMNS = 2**24
+"""How many elements the taps that are multiplied at once may see."""
 
 
 @evaluates("conv", alike=("x", "weight", "bias"))
@@ -50,14 +54,25 @@ def conv(
     claim((x.shape[0], filters, *w.counts))
     edges = [(0, 0), (0, 0), *zip(w.before, w.after, strict=True)]
     padded = np.pad(x, edges) if any(w.before + w.after) else x
-    result = np.zeros((x.shape[0], groups, filters // groups, int(np.prod(w.counts))), np.float32)
+    taps = list(w.taps())
+    length = math.prod(w.counts)
     kernels = weight.reshape(groups, filters // groups, weight.shape[1], -1)
-    for i, places in enumerate(w.taps()):
-        seen = padded[(slice(None), slice(None), *places)].reshape(x.shape[0], groups, weight.shape[1], -1)
-        kernel = kernels[..., i]
-        # With one channel per group a product of matrices is an outer product.
-        result += kernel * seen if weight.shape[1] == 1 else kernel @ seen
+    result = np.zeros((x.shape[0], groups, filters // groups, length), np.float32)
+    several = max(_MOST_COLUMNS // max(x.shape[0] * channels * length, 1), 1)
+    for first in range(0, len(taps), several):
+        chosen = slice(first, first + several)
+        result += _product(padded, taps[chosen], kernels[..., chosen], length)
     return _biased(result.reshape(x.shape[0], filters, *w.counts), bias)
+
+
+def _product(x: Array, taps: list[tuple[slice, ...]], kernels: Array, length: int) -> Array:
+    """Multiplies what some taps see by their weights `[groups, filters, channels, taps]`."""
+    groups, filters, channels, _ = kernels.shape
+    every = slice(None)
+    seen = [x[(every, every, *places)].reshape(x.shape[0], groups, 1, channels, length) for places in taps]
+    columns = seen[0] if len(seen) == 1 else np.concatenate(seen, 2)
+    rows = kernels.swapaxes(2, 3).reshape(groups, filters, -1)
+    return np.asarray(rows @ columns.reshape(x.shape[0], groups, -1, length))
 
 
 @evaluates("conv_transpose", alike=("x", "weight", "bias"))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
+
 import numpy as np
 
 from edgekit.runners.mil_reference.ops.windows import Windows, windows
@@ -21,11 +24,7 @@ def max_pool(
 ) -> Array:
     """Takes the largest of each window; padding never is."""
     w = _windows(x, kernel_sizes, strides, pad_type, pad, ceil_mode)
-    padded = _padded(x, w, np.float32(-np.inf))
-    result = np.full((*x.shape[:2], *w.counts), -np.inf, np.float32)
-    for places in w.taps():
-        result = np.maximum(result, padded[(slice(None), slice(None), *places)])
-    return result
+    return _folded(_padded(x, w, np.float32(-np.inf)), w, np.maximum)
 
 
 @evaluates("avg_pool")
@@ -76,11 +75,16 @@ def _windows(
 
 
 def _sums(x: Array, w: Windows) -> Array:
-    padded = _padded(x, w, np.float32(0))
-    result = np.zeros((*x.shape[:2], *w.counts), np.float32)
-    for places in w.taps():
-        result += padded[(slice(None), slice(None), *places)]
-    return result
+    return _folded(_padded(x, w, np.float32(0)), w, np.add)
+
+
+def _folded(x: Array, w: Windows, combine: Callable[[Array, Array], Array]) -> Array:
+    """Combines the elements of each window, one axis after the other."""
+    for axis, (kernel, stride, count) in enumerate(zip(w.kernel, w.strides, w.counts, strict=True), 2):
+        before = (slice(None),) * axis
+        lines = (x[(*before, slice(t, t + (count - 1) * stride + 1, stride))] for t in range(kernel))
+        x = functools.reduce(combine, lines)
+    return x
 
 
 def _padded(x: Array, w: Windows, value: np.float32) -> Array:

@@ -73,7 +73,7 @@ def sample(image: Array, rows: Array, columns: Array, mode: str, padding: str, v
         image: The image.
         rows: Places down, in pixels; 0 is the centre of the first.
         columns: Places across.
-        mode: `bilinear` or `nearest`; halves go to the even pixel.
+        mode: `bilinear` or `nearest`.
         padding: What lies outside of the image.
         value: The number that does, for `constant`.
 
@@ -81,12 +81,13 @@ def sample(image: Array, rows: Array, columns: Array, mode: str, padding: str, v
         `[C, *rows.shape]`.
 
     Raises:
-        Refusal: For another mode or padding, or a place that is no number.
+        Refusal: For another mode or padding, a place that is no number, and one between two pixels of which
+            either could be the nearest, unless they are equal.
     """
     require(padding in _PADDINGS, f"`padding_mode` is `{padding}`")
     require(bool(np.isfinite(rows).all() and np.isfinite(columns).all()), "a coordinate is not finite")
     if mode == "nearest":
-        return _pick(image, np.rint(rows), np.rint(columns), padding, value)
+        return _nearest(image, rows, columns, padding, value)
     require(mode == "bilinear", f"`sampling_mode` is `{mode}`")
     top, left = np.floor(rows), np.floor(columns)
     down, across = (rows - top).astype(np.float32), (columns - left).astype(np.float32)
@@ -95,6 +96,14 @@ def sample(image: Array, rows: Array, columns: Array, mode: str, padding: str, v
         first, second = (_pick(image, row, column, padding, value) for column in (left, left + 1))
         lines.append(first * (1 - across) + second * across)
     return np.asarray(lines[0] * (1 - down) + lines[1] * down)
+
+
+def _nearest(image: Array, rows: Array, columns: Array, padding: str, value: float) -> Array:
+    up = _pick(image, np.floor(rows + 0.5), np.floor(columns + 0.5), padding, value)
+    down = _pick(image, np.ceil(rows - 0.5), np.ceil(columns - 0.5), padding, value)
+    same = np.array_equal(up, down, equal_nan=True)
+    require(same, "a place is as near to one pixel as to another; which is taken is not specified")
+    return up
 
 
 def _pick(image: Array, rows: Array, columns: Array, padding: str, value: float) -> Array:

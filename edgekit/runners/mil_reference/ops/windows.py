@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from edgekit.runners.mil_reference.refusal import Refusal, require
+from edgekit.runners.mil_reference.refusal import Refusal, claim, require
 
 PAD_TYPES = ("valid", "same", "same_lower", "custom")
 
@@ -75,6 +75,7 @@ def windows(
     if ceil_mode:
         require(pad_type in ("valid", "custom"), f"`ceil_mode` does not go with `{pad_type}`")
         require(before == after, "`ceil_mode` asks for the same padding on both sides")
+    claim([s + b + a for s, b, a in zip(sizes, before, after, strict=True)])
     counts = []
     for i in range(n):
         room = sizes[i] + before[i] + after[i] - reach[i]

@@ -45,6 +45,8 @@ def test_the_runner_names_itself_and_shows_intermediates_in_a_child(cnn: Path) -
         ports = runner.ports(cnn)
         results = runner.run(cnn, {"x": IMAGE}, intermediates=ALL_INTERMEDIATES)
         assert runner.name == "mil-reference"
+        assert runner.caveat is not None
+        assert "not by Core ML" in runner.caveat
     assert [(p.name, p.shape) for p in ports.inputs] == [("x", (1, 1, 6, 6))]
     assert {"conv", "relu", "pool", "mean", "flat", "dense"} <= set(results)
     assert not any(name.endswith("_strides_0") for name in results), "constants are not asked for"
