@@ -1,0 +1,172 @@
+"""Writes a ledger as a module of Relax: each op becomes a call of the kernel of its name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from edgekit.ir import TensorSpec
+from edgekit.lowering.ledger import Emitted, Subgraph, Value
+from edgekit.lowering.tvm.adapter import is_int, relax, same, tensor, tir
+from edgekit.lowering.tvm.adapter import Expr as Scalar
+from edgekit.lowering.tvm.kernels.table import Kernel, load_kernels
+from edgekit.lowering.tvm.storage import stored, stored_data
+
+MAIN = "main"
+PORTS = "edgekit_ports"
+"""The function of a library that returns what it takes and gives, as JSON in uint8."""
+
+
+def emit(main: Subgraph, inputs: Sequence[TensorSpec], ports: bytes) -> Any:
+    """Writes the main graph of a ledger.
+
+    Args:
+        main: The graph; nested graphs hang at the attributes of its ops.
+        inputs: The public inputs of the source; equal symbols in their shapes are equal sizes.
+        ports: What `PORTS` returns.
+
+    Returns:
+        A module with the functions `main`, which returns a tuple of the outputs, and `edgekit_ports`.
+    """
+    builder = relax.BlockBuilder()
+    symbols: dict[str, Scalar] = {}
+    parameters = [
+        _parameter(f"x{i}", value, spec, symbols)
+        for i, (value, spec) in enumerate(zip(main.inputs, inputs, strict=True))
+    ]
+    _function(builder, MAIN, main, parameters)
+    with builder.function(PORTS, []):
+        with builder.dataflow():
+            text = builder.emit_output(relax.const(tensor(_bytes(ports))))
+        builder.emit_func_output(text)
+    return builder.get()
+
+
+def _bytes(text: bytes) -> Any:
+    import numpy as np
+
+    return np.frombuffer(text, np.uint8).copy()
+
+
+def _parameter(name: str, value: Value, spec: TensorSpec, symbols: dict[str, Scalar]) -> Any:
+    declared = spec.shape or (None,) * value.rank
+    sizes = []
+    for i, (size, symbol) in enumerate(zip(value.shape, declared, strict=True)):
+        key = str(symbol) if isinstance(symbol, str) and symbol else f"{name}_{i}"
+        sizes.append(size if size is not None else symbols.setdefault(key, _fresh(f"n{len(symbols)}")))
+    return _variable(name, value, sizes)
+
+
+def _variable(name: str, value: Value, sizes: Sequence[Scalar]) -> Any:
+    return relax.Var(name, relax.TensorType(list(sizes), stored(value.dtype).name))
+
+
+def _fresh(name: str) -> Scalar:
+    return tir.Var(name, "int64")
+
+
+def _function(builder: Any, name: str, graph: Subgraph, parameters: Sequence[Any]) -> Any:
+    writer = Writer(builder)
+    with builder.function(name, list(parameters)):
+        with builder.dataflow():
+            writer.bound.update(zip(graph.inputs, parameters, strict=True))
+            for op in graph.ops:
+                writer.write(op)
+            result = builder.emit_output(relax.Tuple([writer.expr(v) for v in graph.outputs]))
+        return builder.emit_func_output(result)
+
+
+class Writer:
+    """Writes the ops of one function.
+
+    Attributes:
+        bound: The expression of each value.
+    """
+
+    def __init__(self, builder: Any) -> None:
+        self.builder = builder
+        self.bound: dict[Value, Any] = {}
+        self._kernels: Mapping[str, Kernel] = load_kernels()
+        self._count = 0
+
+    def expr(self, value: Value) -> Any:
+        """Returns the expression of a value; constants are made on demand."""
+        if value not in self.bound:
+            if value.data is None:
+                raise KeyError(f"a value of shape {value.shape} is used before it is made")
+            self.bound[value] = relax.const(tensor(stored_data(value.data)))
+        return self.bound[value]
+
+    def write(self, op: Emitted) -> None:
+        """Writes one op and binds its results."""
+        kernel = self._kernels[op.op]
+        results = self._relax(kernel, op) if kernel.relax else self._te(kernel, op)
+        for value, result in zip(op.outputs, results, strict=True):
+            self.bound[value] = self._refined(result, value)
+
+    def _operands(self, kernel: Kernel, op: Emitted) -> list[Any]:
+        return [
+            None if v is None else self.sizes(v) if i in kernel.sizes else self.expr(v)
+            for i, v in enumerate(op.inputs)
+        ]
+
+    def _relax(self, kernel: Kernel, op: Emitted) -> list[Any]:
+        result = self.builder.emit(kernel.make(*self._operands(kernel, op), **op.attrs))
+        return self._parts(result, op)
+
+    def _te(self, kernel: Kernel, op: Emitted) -> list[Any]:
+        operands = self._operands(kernel, op)
+        given = [relax.ShapeExpr(v) if isinstance(v, list) else v for v in operands if v is not None]
+        make = _with_gaps(kernel.make, [v is not None for v in operands], op.attrs)
+        return self._parts(self.builder.emit_te(make, *given, primfunc_name_hint=op.op), op)
+
+    def _parts(self, result: Any, op: Emitted) -> list[Any]:
+        if len(op.outputs) == 1 and not isinstance(result.ty, relax.TupleType):
+            return [result]
+        return [self.builder.emit(relax.TupleGetItem(result, i)) for i in range(len(op.outputs))]
+
+    def sizes(self, value: Value) -> list[Scalar]:
+        """Returns the elements of a rank-1 tensor of sizes; those of run time become new symbols."""
+        if value.data is not None:
+            return [int(d) for d in value.data.reshape(-1)]
+        (count,) = value.shape
+        if count is None:
+            raise ValueError("the number of sizes is unknown")
+        tensor_of_sizes = self.expr(value)
+        if value.dtype != "int64":
+            tensor_of_sizes = self.builder.emit(relax.op.astype(tensor_of_sizes, "int64"))
+        shape = self.builder.emit(relax.op.tensor_to_shape(tensor_of_sizes))
+        symbols = [self._symbol() for _ in range(count)]
+        self.builder.match_cast(shape, relax.ShapeType(symbols))
+        return symbols
+
+    def _symbol(self) -> Scalar:
+        self._count += 1
+        return _fresh(f"s{self._count}")
+
+    def _refined(self, expr: Any, value: Value) -> Any:
+        """States sizes that the ledger knows and the expression does not."""
+        shape = expr.ty.shape
+        old = [None] * value.rank if shape is None else list(shape.values)
+        new = [
+            size if size is not None else self._symbol() if dim is None else dim
+            for dim, size in zip(old, value.shape, strict=True)
+        ]
+        if all(o is not None and same(o, w) for o, w in zip(old, new, strict=True)):
+            return expr
+        if any(o is not None and is_int(o) and is_int(w) and int(o) != int(w)
+               for o, w in zip(old, new, strict=True)):  # fmt: skip
+            raise ValueError(f"a kernel gives the shape {old} where {value.shape} was to come")
+        return self.builder.match_cast(expr, relax.TensorType(new, stored(value.dtype).name))
+
+
+def _with_gaps(
+    make: Callable[..., Any], present: Sequence[bool], attrs: Mapping[str, Any]
+) -> Callable[..., Any]:
+    """Puts `None` where an operand is left out."""
+
+    def call(*given: Any) -> Any:
+        rest = iter(given)
+        return make(*(next(rest) if here else None for here in present), **attrs)
+
+    return call
