@@ -102,7 +102,10 @@ class Writer:
         kernel = self._kernels[op.op]
         results = self._relax(kernel, op) if kernel.relax else self._te(kernel, op)
         for value, result in zip(op.outputs, results, strict=True):
-            self.bound[value] = self._refined(result, value)
+            try:
+                self.bound[value] = self._refined(result, value)
+            except ValueError as problem:
+                raise ValueError(f"the kernel `{op.op}` {problem}") from problem
 
     def _operands(self, kernel: Kernel, op: Emitted) -> list[Any]:
         return [
@@ -148,6 +151,8 @@ class Writer:
         """States sizes that the ledger knows and the expression does not."""
         shape = expr.ty.shape
         old = [None] * value.rank if shape is None else list(shape.values)
+        if len(old) != value.rank:
+            raise ValueError(f"gives the rank {len(old)} where {value.shape} was to come")
         new = [
             size if size is not None else self._symbol() if dim is None else dim
             for dim, size in zip(old, value.shape, strict=True)
@@ -156,7 +161,7 @@ class Writer:
             return expr
         if any(o is not None and is_int(o) and is_int(w) and int(o) != int(w)
                for o, w in zip(old, new, strict=True)):  # fmt: skip
-            raise ValueError(f"a kernel gives the shape {old} where {value.shape} was to come")
+            raise ValueError(f"gives the shape {old} where {value.shape} was to come")
         return self.builder.match_cast(expr, relax.TensorType(new, stored(value.dtype).name))
 
 

@@ -38,5 +38,5 @@ def stored(dtype: np.dtype[Any]) -> np.dtype[Any]:
 def stored_data(data: NDArray[Any]) -> NDArray[Any]:
     """Returns the elements as they lie in the library."""
     if data.dtype.name in NARROW_FLOATS or data.dtype.name == "bfloat16":
-        return np.ascontiguousarray(data).view(stored(data.dtype))
-    return np.ascontiguousarray(data.astype(stored(data.dtype), copy=False))
+        return np.array(data, order="C").view(stored(data.dtype))
+    return np.asarray(data.astype(stored(data.dtype), copy=False), order="C")

@@ -31,7 +31,8 @@ def loops(
 
     def build(ins: Sequence[Any], outs: Sequence[Any]) -> Any:
         with IRBuilder() as builder:
-            body([script.buffer_proxy(i) for i in ins], [script.buffer_proxy(o) for o in outs])
+            with script.seq_scope():
+                body([script.buffer_proxy(i) for i in ins], [script.buffer_proxy(o) for o in outs])
             return builder.get()
 
     return te.extern(

@@ -74,16 +74,20 @@ def conv(b: TVMBuilder, n: Op) -> Value:
 @lowers("ConvInteger", since=10)
 def conv_integer(b: TVMBuilder, n: Op) -> Value:
     """Convolution of 8-bit integers less their zero points, in int32."""
-    w, zero = n.operand(1), n.input(3)
-    shift = None if zero is None else b.cast(zero, np.int32)
-    if shift is not None and shift.rank == 1 and shift.shape[0] != 1:
-        shift = b.unsqueeze(shift, range(1, w.rank))
-    kernel = b.cast(w, np.int32)
-    kernel = kernel if shift is None else b.map("subtract", kernel, shift)
-    x = b.cast(n.operand(0), np.int32)
-    if n.input(2) is not None:
-        x = b.map("subtract", x, b.cast(n.operand(2), np.int32))
-    return convolve(b, n, x, kernel)
+    return conv_integer_sums(b, n, (0, 2), (1, 3))
+
+
+def conv_integer_sums(b: TVMBuilder, n: Op, x: tuple[int, int], w: tuple[int, int]) -> Value:
+    """Convolves integers given as (input, zero point) by their positions, in int32."""
+    signal, weights = (b.cast(n.operand(i), np.int32) for i in (x[0], w[0]))
+    if n.input(x[1]) is not None:
+        signal = b.map("subtract", signal, b.cast(n.operand(x[1]), np.int32))
+    if n.input(w[1]) is not None:
+        zero = b.cast(n.operand(w[1]), np.int32)
+        if zero.rank == 1 and zero.shape[0] != 1:
+            zero = b.unsqueeze(zero, range(1, weights.rank))
+        weights = b.map("subtract", weights, zero)
+    return convolve(b, n, signal, weights)
 
 
 @lowers("ConvTranspose", since=11)
