@@ -141,7 +141,16 @@ def _aligned(array: Array) -> Array:
     offset = -room.ctypes.data % ALIGNMENT
     copy = room[offset : offset + array.nbytes].view(array.dtype).reshape(array.shape)
     copy[...] = array
-    return copy
+    return copy if array.size else _compact(copy)
+
+
+def _compact(array: Array) -> Array:
+    """Gives an empty array the strides that TVM computes; numpy counts an empty axis as one element."""
+    strides, step = [], array.itemsize
+    for size in reversed(array.shape):
+        strides.insert(0, step)
+        step *= size
+    return np.lib.stride_tricks.as_strided(array, array.shape, strides)
 
 
 def _ports(described: Sequence[Mapping[str, Any]]) -> tuple[Port, ...]:

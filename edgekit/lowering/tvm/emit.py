@@ -28,13 +28,14 @@ def emit(main: Subgraph, inputs: Sequence[TensorSpec], ports: bytes) -> Any:
     Returns:
         A module with the functions `main`, which returns a tuple of the outputs, and `edgekit_ports`.
     """
-    builder = relax.BlockBuilder()
+    program = Program(relax.BlockBuilder())
     symbols: dict[str, Scalar] = {}
     parameters = [
         _parameter(f"x{i}", value, spec, symbols)
         for i, (value, spec) in enumerate(zip(main.inputs, inputs, strict=True))
     ]
-    _function(builder, MAIN, main, parameters)
+    program.function(MAIN, main, parameters)
+    builder = program.builder
     with builder.function(PORTS, []):
         with builder.dataflow():
             text = builder.emit_output(relax.const(tensor(_bytes(ports))))
@@ -65,15 +66,50 @@ def _fresh(name: str) -> Scalar:
     return tir.Var(name, "int64")
 
 
-def _function(builder: Any, name: str, graph: Subgraph, parameters: Sequence[Any]) -> Any:
-    writer = Writer(builder)
-    with builder.function(name, list(parameters)):
-        with builder.dataflow():
-            writer.bound.update(zip(graph.inputs, parameters, strict=True))
-            for op in graph.ops:
-                writer.write(op)
-            result = builder.emit_output(relax.Tuple([writer.expr(v) for v in graph.outputs]))
-        return builder.emit_func_output(result)
+class Program:
+    """The functions of a module.
+
+    Attributes:
+        builder: Relax's builder of modules.
+    """
+
+    def __init__(self, builder: Any) -> None:
+        self.builder = builder
+        self._count = 0
+
+    def name(self, stem: str) -> str:
+        """Returns a name that no function has."""
+        self._count += 1
+        return f"{stem}_{self._count}"
+
+    def function(self, name: str, graph: Subgraph, parameters: Sequence[Any]) -> Any:
+        """Writes a graph as a function that returns a tuple; nested graphs become functions before it."""
+        from edgekit.lowering.tvm.control import prepare
+
+        nested = {op: prepare(self, op) for op in graph.ops if op.op in ("if", "while")}
+        writer = Writer(self.builder)
+        with self.builder.function(name, list(parameters)):
+            with self.builder.dataflow():
+                writer.bound.update(zip(graph.inputs, parameters, strict=True))
+                for op in graph.ops:
+                    if op in nested:
+                        writer.call(nested[op], op)
+                    else:
+                        writer.write(op)
+                result = self.builder.emit_output(relax.Tuple([writer.expr(v) for v in graph.outputs]))
+            return self.builder.emit_func_output(result)
+
+    def nested(self, stem: str, graph: Subgraph) -> Any:
+        """Writes a nested graph as a function."""
+        return self.function(self.name(stem), graph, parameters_of(graph.inputs))
+
+
+def parameters_of(values: Sequence[Value]) -> list[Any]:
+    """Makes parameters of given dtypes and shapes; each unknown size is a symbol of its own."""
+    return [
+        _variable(f"x{i}", v, [_fresh(f"x{i}_{k}") if d is None else d for k, d in enumerate(v.shape)])
+        for i, v in enumerate(values)
+    ]
 
 
 class Writer:
@@ -100,7 +136,14 @@ class Writer:
     def write(self, op: Emitted) -> None:
         """Writes one op and binds its results."""
         kernel = self._kernels[op.op]
-        results = self._relax(kernel, op) if kernel.relax else self._te(kernel, op)
+        self._bind(op, self._relax(kernel, op) if kernel.relax else self._te(kernel, op))
+
+    def call(self, function: Any, op: Emitted) -> None:
+        """Writes a call of a function on an op's operands and binds its results."""
+        call = relax.Call(function, [self.expr(v) for v in op.inputs if v is not None])
+        self._bind(op, self._parts(self.builder.emit(call), op))
+
+    def _bind(self, op: Emitted, results: Sequence[Any]) -> None:
         for value, result in zip(op.outputs, results, strict=True):
             try:
                 self.bound[value] = self._refined(result, value)

@@ -75,13 +75,13 @@ def celu(x: Expr, *, alpha: float) -> Expr:
 @scalar("softplus")
 def softplus(x: Expr) -> Expr:
     """log(1 + exp(x)) without overflow."""
-    return larger(x, const(0, dtype_of(x))) + log1p(tir.exp(-tir.fabs(x)))
+    return larger(x, const(0, dtype_of(x))) + log1p(tir.exp(-tir.abs(x)))
 
 
 @scalar("softsign")
 def softsign(x: Expr) -> Expr:
     """x / (1 + |x|)."""
-    return x / (const(1, dtype_of(x)) + tir.fabs(x))
+    return x / (const(1, dtype_of(x)) + tir.abs(x))
 
 
 @scalar("mish")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from edgekit.lowering.tvm.adapter import Expr, Tensor, dtype_of, is_int, same, te, tir
+from edgekit.lowering.tvm.kernels.sizes import choose
 
 
 def const(value: float, dtype: Any) -> Expr:
@@ -49,7 +50,7 @@ def element(x: Tensor, index: Sequence[Expr], shape: Sequence[Expr]) -> Expr:
 def _place(index: Expr, own: Expr, size: Expr) -> Expr:
     if is_int(own):
         return 0 if int(own) == 1 and not (is_int(size) and int(size) == 1) else index
-    return index if same(own, size) else tir.Select(own == 1, 0, index)
+    return index if same(own, size) else choose(own == 1, 0, index)
 
 
 def is_nan(x: Expr) -> Expr:

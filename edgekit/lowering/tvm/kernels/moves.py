@@ -334,3 +334,13 @@ def range_count(start: Tensor, limit: Tensor, delta: Tensor) -> Tensor:
         return tir.max(steps, tir.const(0, "int64"))
 
     return compute([1], count, "range_count")
+
+
+@kernel("set_row")
+def set_row(whole: Tensor, row: Tensor, at: Tensor) -> Tensor:
+    """Replaces one entry of the first axis."""
+
+    def read(*i: Expr) -> Expr:
+        return tir.if_then_else(i[0].astype("int64") == at(), row(0, *i[1:]), whole(*i))
+
+    return compute(whole.shape, read, "set_row")

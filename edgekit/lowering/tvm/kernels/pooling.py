@@ -178,7 +178,7 @@ def lp_pool(
     slide = Slide(x, kernel_shape, strides, pads, dilations, ceil)
     exponent = const(p, dtype_of(x))
     total = slide.reduce(
-        te.sum, const(0, dtype_of(x)), "lp_pool_sum", lambda v: tir.pow(tir.fabs(v), exponent)
+        te.sum, const(0, dtype_of(x)), "lp_pool_sum", lambda v: tir.pow(tir.abs(v), exponent)
     )
     root = const(1 / p, dtype_of(x))
     return compute(slide.shape, lambda *i: tir.pow(total(*i), root), "lp_pool")

@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from edgekit.lowering.tvm.adapter import Expr, Tensor, dtype_of, te, tir
-from edgekit.lowering.tvm.kernels.common import MAXIMUM, MINIMUM, PRODUCT, compute, const, is_nan
+from edgekit.lowering.tvm.kernels import sizes as sz
+from edgekit.lowering.tvm.kernels.common import (
+    MAXIMUM,
+    MINIMUM,
+    PRODUCT,
+    compute,
+    const,
+    highest,
+    is_nan,
+    lowest,
+)
 from edgekit.lowering.tvm.kernels.table import kernel
 
 
@@ -14,13 +24,25 @@ def reduced(
     axes: Sequence[int],
     keep: bool,
     combine: Callable[..., Expr],
+    nothing: Callable[[str], Expr],
     element: Callable[..., Expr],
     name: str,
 ) -> Tensor:
-    """Reduces axes; `element` gives what is combined at an index."""
+    """Reduces axes.
+
+    Args:
+        x: What has the axes.
+        axes: Which ones to reduce, sorted.
+        keep: Keep them with the size 1.
+        combine: The reducer.
+        nothing: Gives the result of no elements, by dtype.
+        element: What is combined at an index.
+        name: Name of the computation.
+    """
     if not axes:
         return compute(x.shape, lambda *i: element(*i), name)
-    along = {a: te.reduce_axis((0, x.shape[a]), name=f"k{a}") for a in axes}
+    extents = {a: sz.number(x.shape[a]) for a in axes}
+    along = {a: te.reduce_axis((0, sz.most(d, 1)), name=f"k{a}") for a, d in extents.items()}
     shape = [1 if i in along else d for i, d in enumerate(x.shape) if keep or i not in along]
 
     def value(*i: Expr) -> Expr:
@@ -33,31 +55,40 @@ def reduced(
                     next(outer)
             else:
                 at.append(next(outer))
-        return combine(element(*at), axis=list(along.values()))
+        value = element(*at)
+        for axis, extent in extents.items():  # an axis without elements still takes one step, on nothing
+            if not isinstance(extent, int) or extent == 0:
+                value = tir.if_then_else(along[axis].var < extent, value, nothing(dtype_of(value)))
+        return combine(value, axis=list(along.values()))
 
     return compute(shape, value, name)
 
 
-def _register(name: str, combine: Callable[..., Expr]) -> None:
+def _register(name: str, combine: Callable[..., Expr], nothing: Callable[[str], Expr]) -> None:
     @kernel(name)
     def reduce(x: Tensor, *, axes: Sequence[int], keep: bool) -> Tensor:
         if dtype_of(x) == "bool":
             wide = compute(x.shape, lambda *i: x(*i).astype("uint8"), "as_uint8")
-            narrow = reduced(wide, axes, keep, combine, wide, name)
+            narrow = reduced(wide, axes, keep, combine, nothing, wide, name)
             return compute(narrow.shape, lambda *i: narrow(*i) != const(0, "uint8"), f"{name}_bool")
-        return reduced(x, axes, keep, combine, x, name)
+        return reduced(x, axes, keep, combine, nothing, x, name)
 
 
-_register("reduce_sum", te.sum)
-_register("reduce_max", MAXIMUM)
-_register("reduce_min", MINIMUM)
-_register("reduce_product", PRODUCT)
+def zero(dtype: str) -> Expr:
+    """The sum of nothing."""
+    return const(0, dtype)
+
+
+_register("reduce_sum", te.sum, zero)
+_register("reduce_max", MAXIMUM, lowest)
+_register("reduce_min", MINIMUM, highest)
+_register("reduce_product", PRODUCT, lambda dtype: const(1, dtype))
 
 
 @kernel("reduce_mean")
 def reduce_mean(x: Tensor, *, axes: Sequence[int], keep: bool) -> Tensor:
     """The mean; integers are summed in int64 or float64 and truncated."""
-    total = reduced(x, axes, keep, te.sum, x, "reduce_mean_sum")
+    total = reduced(x, axes, keep, te.sum, zero, x, "reduce_mean_sum")
     count: Expr = 1
     for axis in axes:
         count = count * x.shape[axis]
@@ -115,21 +146,21 @@ def argmin(x: Tensor, *, axis: int, keep: bool, last: bool) -> Tensor:
 @kernel("softmax")
 def softmax(x: Tensor, *, axis: int) -> Tensor:
     """exp(x - max) over its sum along an axis."""
-    peak = reduced(x, [axis], True, MAXIMUM, x, "softmax_max")
+    peak = reduced(x, [axis], True, MAXIMUM, lowest, x, "softmax_max")
     power = compute(x.shape, lambda *i: tir.exp(x(*i) - peak(*_at_zero(i, axis))), "softmax_exp")
-    total = reduced(power, [axis], True, te.sum, power, "softmax_sum")
+    total = reduced(power, [axis], True, te.sum, zero, power, "softmax_sum")
     return compute(x.shape, lambda *i: power(*i) / total(*_at_zero(i, axis)), "softmax")
 
 
 @kernel("log_softmax")
 def log_softmax(x: Tensor, *, axis: int) -> Tensor:
     """x - max - log(sum(exp(x - max))) along an axis."""
-    peak = reduced(x, [axis], True, MAXIMUM, x, "softmax_max")
+    peak = reduced(x, [axis], True, MAXIMUM, lowest, x, "softmax_max")
 
     def power(*i: Expr) -> Expr:
         return tir.exp(x(*i) - peak(*_at_zero(i, axis)))
 
-    total = reduced(x, [axis], True, te.sum, power, "softmax_sum")
+    total = reduced(x, [axis], True, te.sum, zero, power, "softmax_sum")
     return compute(
         x.shape,
         lambda *i: x(*i) - peak(*_at_zero(i, axis)) - tir.log(total(*_at_zero(i, axis))),

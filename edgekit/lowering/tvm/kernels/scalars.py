@@ -91,7 +91,7 @@ def absolute(x: Expr) -> Expr:
     """Clears the sign; the lowest integer stays itself."""
     if dtype_of(x).startswith("uint"):
         return x
-    return tir.fabs(x) if dtype_of(x).startswith("float") else tir.Select(x < 0, const(0, dtype_of(x)) - x, x)
+    return tir.abs(x) if dtype_of(x).startswith("float") else tir.Select(x < 0, const(0, dtype_of(x)) - x, x)
 
 
 @scalar("sign")
@@ -122,7 +122,8 @@ def remainder(x: Expr, y: Expr, *, fmod: bool) -> Expr:
     """The remainder with the sign of the divisor, or of the dividend as C's `fmod`."""
     if dtype_of(x).startswith("float"):
         rest = tir.call_pure_extern(dtype_of(x), "fmod" if dtype_of(x) == "float64" else "fmodf", x, y)
-        crosses = tir.all(rest != const(0, dtype_of(x)), (rest < 0) != (y < 0)) if not fmod else None
+        differ = logical_xor(rest < const(0, dtype_of(x)), y < const(0, dtype_of(x)))
+        crosses = tir.all(rest != const(0, dtype_of(x)), differ) if not fmod else None
     else:
         bad = tir.any(y == const(0, dtype_of(x)), y == const(-1, dtype_of(x))) if dtype_of(x)[0] == "i" else y == const(
             0, dtype_of(x)
@@ -156,16 +157,26 @@ def logical_xor(x: Expr, y: Expr) -> Expr:
 
 @scalar("shift_left")
 def shift_left(x: Expr, y: Expr) -> Expr:
-    """Shifts unsigned integers; by their width and more gives 0."""
-    bits = const(int(dtype_of(x).removeprefix("uint")), dtype_of(x))
-    return tir.Select(y < bits, x << tir.Select(y < bits, y, const(0, dtype_of(x))), const(0, dtype_of(x)))
+    """Shifts integers; by their width and more, or by a negative number, gives 0."""
+    fits, places = _shift(x, y)
+    return tir.Select(fits, x << places, const(0, dtype_of(x)))
 
 
 @scalar("shift_right")
 def shift_right(x: Expr, y: Expr) -> Expr:
-    """Shifts unsigned integers; by their width and more gives 0."""
-    bits = const(int(dtype_of(x).removeprefix("uint")), dtype_of(x))
-    return tir.Select(y < bits, x >> tir.Select(y < bits, y, const(0, dtype_of(x))), const(0, dtype_of(x)))
+    """Shifts integers, signed ones with their sign; by their width and more leaves only that."""
+    fits, places = _shift(x, y)
+    zero = const(0, dtype_of(x))
+    rest = tir.Select(x < zero, const(-1, dtype_of(x)), zero) if dtype_of(x)[0] == "i" else zero
+    return tir.Select(fits, x >> places, rest)
+
+
+def _shift(x: Expr, y: Expr) -> tuple[Expr, Expr]:
+    """Tells whether a shift is within the width, and gives one that always is."""
+    kind = dtype_of(x)
+    bits = const(int(kind.removeprefix("u").removeprefix("int")), kind)
+    fits = tir.all(y < bits, y >= const(0, kind))
+    return fits, tir.Select(fits, y, const(0, kind))
 
 
 @scalar("is_inf")
