@@ -146,7 +146,8 @@ def _aligned(array: Array) -> Array:
 
 def _compact(array: Array) -> Array:
     """Gives an empty array the strides that TVM computes; numpy counts an empty axis as one element."""
-    strides, step = [], array.itemsize
+    strides: list[int] = []
+    step = array.itemsize
     for size in reversed(array.shape):
         strides.insert(0, step)
         step *= size
@@ -159,6 +160,4 @@ def _ports(described: Sequence[Mapping[str, Any]]) -> tuple[Port, ...]:
 
 def _refusal(problem: Exception) -> EdgekitError:
     text = " ".join(str(problem).split())
-    return error(
-        "EK503", "TVM's runtime refuses the library", notes=(text[:2000],), data={"runtime": "tvm"}
-    )
+    return error("EK503", "TVM's runtime refuses the library", notes=(text[:2000],), data={"runtime": "tvm"})

@@ -28,8 +28,14 @@ Tensor = Any
 
 def dtype_of(x: Expr | Tensor) -> str:
     """Returns the dtype of a scalar expression, a tensor, or a type of TVM."""
+    if isinstance(x, relax.TensorType):
+        return _text(x.dtype)
     kind = x if isinstance(x, tvm.ir.PrimType) else x.dtype if isinstance(x, te.Tensor) else x.ty
-    return str(kind.dtype)
+    return _text(kind.dtype)
+
+
+def _text(dtype: Any) -> str:
+    return str(dtype.dtype if isinstance(dtype, tvm.ir.PrimType) else dtype)
 
 
 def is_int(dim: Expr) -> bool:
@@ -56,5 +62,18 @@ def tensor(array: Any) -> Any:
     return tvm.runtime.tensor(array)
 
 
-__all__ = ["Expr", "IRBuilder", "Tensor", "dtype_of", "has_codegen", "is_int", "relax", "same", "script", "te", "tensor",
-           "tir", "tvm"]  # fmt: skip
+__all__ = [
+    "Expr",
+    "IRBuilder",
+    "Tensor",
+    "dtype_of",
+    "has_codegen",
+    "is_int",
+    "relax",
+    "same",
+    "script",
+    "te",
+    "tensor",
+    "tir",
+    "tvm",
+]

@@ -154,7 +154,7 @@ class TVMBuilder(LedgerBuilder):
 
     def reduce(self, name: str, x: Value, axes: Sequence[int], *, keep: bool = True) -> Value:
         """Reduces axes, which count from the front."""
-        kept = {i: 1 for i in axes} if keep else {}
+        kept = dict.fromkeys(axes, 1) if keep else {}
         shape = tuple(kept.get(i, d) for i, d in enumerate(x.shape) if keep or i not in axes)
         return self.op(name, [x], {"axes": sorted(axes), "keep": keep}, dtype=x.dtype, shape=shape)
 

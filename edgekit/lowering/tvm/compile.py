@@ -53,7 +53,13 @@ def optimised(module: Any, target: Any, options: TvmOptions) -> Any:
     passes = relax.transform
     with target, tvm.transform.PassContext(opt_level=options.opt_level):
         module = tvm.transform.Sequential(
-            [passes.LegalizeOps(), passes.AnnotateTIROpPattern(), passes.FuseOps(), passes.FuseTIR()]
+            [
+                passes.DeadCodeElimination(),
+                passes.LegalizeOps(),
+                passes.AnnotateTIROpPattern(),
+                passes.FuseOps(),
+                passes.FuseTIR(),
+            ]
         )(module)
         return _scheduled(module, target)
 

@@ -7,8 +7,9 @@ from typing import Any
 
 from edgekit.ir import TensorSpec
 from edgekit.lowering.ledger import Emitted, Subgraph, Value
-from edgekit.lowering.tvm.adapter import is_int, relax, same, tensor, tir
 from edgekit.lowering.tvm.adapter import Expr as Scalar
+from edgekit.lowering.tvm.adapter import is_int, relax, same, tensor, tir
+from edgekit.lowering.tvm.contents import Contents
 from edgekit.lowering.tvm.kernels.table import Kernel, load_kernels
 from edgekit.lowering.tvm.storage import stored, stored_data
 
@@ -87,17 +88,15 @@ class Program:
         from edgekit.lowering.tvm.control import prepare
 
         nested = {op: prepare(self, op) for op in graph.ops if op.op in ("if", "while")}
-        writer = Writer(self.builder)
         with self.builder.function(name, list(parameters)):
-            with self.builder.dataflow():
-                writer.bound.update(zip(graph.inputs, parameters, strict=True))
-                for op in graph.ops:
-                    if op in nested:
-                        writer.call(nested[op], op)
-                    else:
-                        writer.write(op)
-                result = self.builder.emit_output(relax.Tuple([writer.expr(v) for v in graph.outputs]))
-            return self.builder.emit_func_output(result)
+            writer = Writer(self.builder, dict(zip(graph.inputs, parameters, strict=True)))
+            needed = _needed(graph)
+            for op, later in zip(graph.ops, needed, strict=True):
+                if op in nested:
+                    writer.call(nested[op], op)
+                else:
+                    writer.write(op, later)
+            return self.builder.emit_func_output(writer.close(graph.outputs))
 
     def nested(self, stem: str, graph: Subgraph) -> Any:
         """Writes a nested graph as a function."""
@@ -112,18 +111,52 @@ def parameters_of(values: Sequence[Value]) -> list[Any]:
     ]
 
 
+def _needed(graph: Subgraph) -> list[frozenset[Value]]:
+    """Returns for each op the values that it or a later one reads."""
+    needed = set(graph.outputs)
+    result = []
+    for op in reversed(graph.ops):
+        needed.update(v for v in op.inputs if v is not None)
+        result.append(frozenset(needed))
+    return result[::-1]
+
+
 class Writer:
-    """Writes the ops of one function.
+    """Writes the ops of one function, in blocks of pure dataflow.
+
+    A block ends where sizes are computed from a tensor: TVM's fusion moves calls across the binding of a
+    symbol inside a block.
 
     Attributes:
         bound: The expression of each value.
     """
 
-    def __init__(self, builder: Any) -> None:
+    def __init__(self, builder: Any, bound: dict[Value, Any]) -> None:
         self.builder = builder
-        self.bound: dict[Value, Any] = {}
+        self.bound = bound
         self._kernels: Mapping[str, Kernel] = load_kernels()
+        self._contents = Contents(lambda v: self.expr(v).ty.shape.values)
+        self._symbols: dict[Value, list[Scalar]] = {}
         self._count = 0
+        self._block = builder.dataflow()
+        self._block.__enter__()
+
+    def close(self, outputs: Sequence[Value]) -> Any:
+        """Ends the last block and returns the tuple of the outputs."""
+        result = self.builder.emit_output(relax.Tuple([self.expr(v) for v in outputs]))
+        self._block.__exit__(None, None, None)
+        return result
+
+    def _cut(self, needed: frozenset[Value]) -> None:
+        """Ends a block, from which the values that are still needed must be given out."""
+        for value in needed:
+            if isinstance(self.bound.get(value), relax.DataflowVar):
+                self.bound[value] = self.builder.emit_output(self.bound[value])
+        self._block.__exit__(None, None, None)
+
+    def _begin(self) -> None:
+        self._block = self.builder.dataflow()
+        self._block.__enter__()
 
     def expr(self, value: Value) -> Any:
         """Returns the expression of a value; constants are made on demand."""
@@ -133,9 +166,16 @@ class Writer:
             self.bound[value] = relax.const(tensor(stored_data(value.data)))
         return self.bound[value]
 
-    def write(self, op: Emitted) -> None:
-        """Writes one op and binds its results."""
+    def write(self, op: Emitted, needed: frozenset[Value]) -> None:
+        """Writes one op and binds its results; `needed` are the values that it or a later one reads."""
         kernel = self._kernels[op.op]
+        self._contents.record(op)
+        unknown = [v for i in kernel.sizes if (v := op.inputs[i]) and self.sizes(v) is None]
+        if unknown:
+            self._cut(needed)
+            for value in unknown:
+                self._symbols[value] = self._read(value)
+            self._begin()
         self._bind(op, self._relax(kernel, op) if kernel.relax else self._te(kernel, op))
 
     def call(self, function: Any, op: Emitted) -> None:
@@ -171,17 +211,19 @@ class Writer:
             return [result]
         return [self.builder.emit(relax.TupleGetItem(result, i)) for i in range(len(op.outputs))]
 
-    def sizes(self, value: Value) -> list[Scalar]:
-        """Returns the elements of a rank-1 tensor of sizes; those of run time become new symbols."""
-        if value.data is not None:
-            return [int(d) for d in value.data.reshape(-1)]
+    def sizes(self, value: Value) -> list[Scalar] | None:
+        """Returns the elements of a tensor of sizes, or `None` if they must be read at run time."""
+        return self._symbols.get(value) or self._contents.of(value)
+
+    def _read(self, value: Value) -> list[Scalar]:
+        """Makes symbols of the elements of a tensor of sizes."""
         (count,) = value.shape
         if count is None:
             raise ValueError("the number of sizes is unknown")
-        tensor_of_sizes = self.expr(value)
+        numbers = self.expr(value)
         if value.dtype != "int64":
-            tensor_of_sizes = self.builder.emit(relax.op.astype(tensor_of_sizes, "int64"))
-        shape = self.builder.emit(relax.op.tensor_to_shape(tensor_of_sizes))
+            numbers = self.builder.emit(relax.op.astype(numbers, "int64"))
+        shape = self.builder.emit(relax.op.tensor_to_shape(numbers))
         symbols = [self._symbol() for _ in range(count)]
         self.builder.match_cast(shape, relax.ShapeType(symbols))
         return symbols

@@ -84,9 +84,7 @@ def encode(b: TVMBuilder, x: Value, dtype: np.dtype[Any], *, saturate: bool, rou
     return bits(b, b.cast(signed.value, np.uint8), dtype)
 
 
-def _exponent(
-    b: TVMBuilder, x: Value, dtype: np.dtype[Any], *, saturate: bool, round_mode: str
-) -> Value:
+def _exponent(b: TVMBuilder, x: Value, dtype: np.dtype[Any], *, saturate: bool, round_mode: str) -> Value:
     """E8M0 is the exponent field of float32; what follows it decides on rounding."""
     pattern = Term(b, b.op("reinterpret", [x], {"dtype": "int32"}, dtype=np.int32, shape=x.shape))
     shifted = pattern.map("bitwise_and", 0x7FFFFFFF) / (1 << 23)

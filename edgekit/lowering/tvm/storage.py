@@ -20,7 +20,7 @@ NARROW_FLOATS = (
     "float8_e8m0fnu",
 )
 NARROW_INTEGERS = ("int2", "int4", "uint2", "uint4")
-_STORED = {
+_STORED: dict[str, np.dtype[Any]] = {
     **dict.fromkeys(NARROW_FLOATS, np.dtype(np.uint8)),
     "bfloat16": np.dtype(np.uint16),
     "int2": np.dtype(np.int8),

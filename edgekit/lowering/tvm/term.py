@@ -12,7 +12,6 @@ from edgekit.lowering.ledger import Value
 from edgekit.lowering.tvm.builder import TVMBuilder
 
 
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Term:
     """A value that operators apply to; numbers and arrays take its dtype.

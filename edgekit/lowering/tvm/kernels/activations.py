@@ -27,7 +27,7 @@ def prelu(x: Expr, slope: Expr) -> Expr:
 
 @scalar("thresholded_relu")
 def thresholded_relu(x: Expr, *, alpha: float) -> Expr:
-    """x above alpha, else 0."""
+    """X above alpha, else 0."""
     return tir.Select(x > const(alpha, dtype_of(x)), x, const(0, dtype_of(x)))
 
 
@@ -47,7 +47,7 @@ def hard_sigmoid(x: Expr, *, alpha: float, beta: float) -> Expr:
 
 @scalar("hard_swish")
 def hard_swish(x: Expr) -> Expr:
-    """x clip(x / 6 + 1/2, 0, 1)."""
+    """X clip(x / 6 + 1/2, 0, 1)."""
     return x * hard_sigmoid(x, alpha=1 / 6, beta=0.5)
 
 
@@ -59,7 +59,7 @@ def elu(x: Expr, *, alpha: float) -> Expr:
 
 @scalar("selu")
 def selu(x: Expr, *, alpha: float, gamma: float) -> Expr:
-    """gamma times ELU."""
+    """Gamma times ELU."""
     return const(gamma, dtype_of(x)) * elu(x, alpha=alpha)
 
 
@@ -80,19 +80,19 @@ def softplus(x: Expr) -> Expr:
 
 @scalar("softsign")
 def softsign(x: Expr) -> Expr:
-    """x / (1 + |x|)."""
+    """X / (1 + |x|)."""
     return x / (const(1, dtype_of(x)) + tir.abs(x))
 
 
 @scalar("mish")
 def mish(x: Expr) -> Expr:
-    """x tanh(softplus(x))."""
+    """X tanh(softplus(x))."""
     return x * tanh(softplus(x))
 
 
 @scalar("gelu")
 def gelu(x: Expr, *, approximate: bool) -> Expr:
-    """x Phi(x), by erf or by tanh."""
+    """X Phi(x), by erf or by tanh."""
     half, one = const(0.5, dtype_of(x)), const(1, dtype_of(x))
     if approximate:
         inner = const(0.7978845608028654, dtype_of(x)) * (x + const(0.044715, dtype_of(x)) * x * x * x)
@@ -102,13 +102,13 @@ def gelu(x: Expr, *, approximate: bool) -> Expr:
 
 @scalar("swish")
 def swish(x: Expr, *, alpha: float) -> Expr:
-    """x sigmoid(alpha x)."""
+    """X sigmoid(alpha x)."""
     return x * sigmoid(x * const(alpha, dtype_of(x)))
 
 
 @scalar("shrink")
 def shrink(x: Expr, *, lambd: float, bias: float) -> Expr:
-    """x moved towards 0 by `bias`, and 0 within `lambd` of it."""
+    """X moved towards 0 by `bias`, and 0 within `lambd` of it."""
     limit, shift, zero = const(lambd, dtype_of(x)), const(bias, dtype_of(x)), const(0, dtype_of(x))
     return tir.Select(x < zero - limit, x + shift, tir.Select(x > limit, x - shift, zero))
 

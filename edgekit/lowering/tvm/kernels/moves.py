@@ -21,6 +21,8 @@ def reshape(x: Expr, sizes: Sequence[Expr], *, allowzero: bool = False) -> Expr:
             sz.choose(s == 0, old[i], s) if i < len(old) else s
             for i, s in enumerate(wanted)
         ]  # fmt: skip
+    if 0 in [s for s in wanted if isinstance(s, int)]:
+        return relax.op.zeros(wanted, dtype_of(x.ty))  # Relax reads 0 as "the same size as before"
     known = [s for s in wanted if not (isinstance(s, int) and s == -1)]
     open_ones = [s for s in known if not is_int(s) and not any(same(s, o) for o in old)]
     if len(known) < len(wanted):
@@ -210,9 +212,7 @@ def gather_nd(x: Tensor, indices: Tensor, *, batch_dims: int) -> Tensor:
     shape = [*indices.shape[:-1], *x.shape[batch_dims + depth :]]
 
     def read(*i: Expr) -> Expr:
-        at = [
-            sz.from_front(indices(*i[:outer], k), x.shape[batch_dims + k]) for k in range(depth)
-        ]
+        at = [sz.from_front(indices(*i[:outer], k), x.shape[batch_dims + k]) for k in range(depth)]
         return x(*i[:batch_dims], *at, *i[outer:])
 
     return compute(shape, read, "gather_nd")

@@ -29,9 +29,7 @@ def _activation(spec: Sequence[Any]) -> Activation:
         return _PLAIN[name]
     return {
         "leakyrelu": lambda x: act.leaky_relu(x, alpha=alpha),
-        "thresholdedrelu": lambda x: tir.Select(
-            x >= const(alpha, dtype_of(x)), x, const(0, dtype_of(x))
-        ),
+        "thresholdedrelu": lambda x: tir.Select(x >= const(alpha, dtype_of(x)), x, const(0, dtype_of(x))),
         "elu": lambda x: act.elu(x, alpha=alpha),
         "hardsigmoid": lambda x: act.hard_sigmoid(x, alpha=alpha, beta=beta),
         "scaledtanh": lambda x: const(alpha, dtype_of(x)) * tanh(const(beta, dtype_of(x)) * x),
@@ -93,18 +91,16 @@ def recurrent(
         with script.serial(0, batch * size) as i:
             h[i] = h0[i]
             c[i] = const(0, dtype) if c0 is None else c0[i]
-        with script.serial(0, steps) as t:
-            with script.serial(0, batch) as n:
-                place = steps - 1 - t if backwards else t
-                active = place < (steps if count is None else count[n].astype("int64"))
-                with script.If(active):
-                    with script.Then():
-                        step.write(x, (place * batch + n) * width, r, rb, h, c, n, sums)
-                        with script.serial(0, size) as j:
-                            out[(place * batch + n) * size + j] = h[n * size + j]
-                    with script.Else():
-                        with script.serial(0, size) as j:
-                            out[(place * batch + n) * size + j] = const(0, dtype)
+        with script.serial(0, steps) as t, script.serial(0, batch) as n:
+            place = steps - 1 - t if backwards else t
+            active = place < (steps if count is None else count[n].astype("int64"))
+            with script.If(active):
+                with script.Then():
+                    step.write(x, (place * batch + n) * width, r, rb, h, c, n, sums)
+                    with script.serial(0, size) as j:
+                        out[(place * batch + n) * size + j] = h[n * size + j]
+                with script.Else(), script.serial(0, size) as j:
+                    out[(place * batch + n) * size + j] = const(0, dtype)
 
     return loops(
         [([steps, batch, size], dtype), ([batch, size], dtype), ([batch, size], dtype), ([2, width], dtype)],
@@ -146,9 +142,8 @@ class _Step:
         with script.serial(0, width) as j:
             start = rb[j] if keep_apart else x[base + j] + rb[j]
             sums[j] = start
-        with script.serial(0, self.size) as k:
-            with script.serial(0, width) as j:
-                sums[j] = sums[j] + r[k * width + j] * h[own + k]
+        with script.serial(0, self.size) as k, script.serial(0, width) as j:
+            sums[j] = sums[j] + r[k * width + j] * h[own + k]
         {"RNN": self._rnn, "LSTM": self._lstm, "GRU": self._gru}[self.kind](x, base, r, rb, h, c, own, sums)
 
     def _rnn(self, x: Any, base: Expr, r: Any, rb: Any, h: Any, c: Any, own: Expr, sums: Any) -> None:
@@ -183,11 +178,10 @@ class _Step:
             else:
                 sums[width + last] = x[base + last] + rb[last]
         if not self.reset_after:
-            with script.serial(0, size) as k:
-                with script.serial(0, size) as j:
-                    last = 2 * size + j
-                    kept = sums[width + size + k] * h[own + k]
-                    sums[width + last] = sums[width + last] + r[k * width + last] * kept
+            with script.serial(0, size) as k, script.serial(0, size) as j:
+                last = 2 * size + j
+                kept = sums[width + size + k] * h[own + k]
+                sums[width + last] = sums[width + last] + r[k * width + last] * kept
         with script.serial(0, size) as j:
             update = sums[width + j]
             fresh = g(self.limited(sums[width + 2 * size + j]))

@@ -116,13 +116,11 @@ def arg_extremum(x: Tensor, axis: int, keep: bool, largest: bool, last: bool, na
         settled = tir.all(a[0] >= 0, tir.any(b[0] < 0, ahead, tir.all(tied, earlier)))
         return tir.Select(settled, a[0], b[0]), tir.Select(settled, a[1], b[1])
 
-    pick = te.comm_reducer(
-        better, lambda i, v: (const(-1, i), const(0, v)), name=name
-    )
+    pick = te.comm_reducer(better, lambda i, v: (const(-1, i), const(0, v)), name=name)
     k = te.reduce_axis((0, x.shape[axis]), name="k")
     shape = [1 if i == axis else d for i, d in enumerate(x.shape) if keep or i != axis]
 
-    def value(*i: Expr) -> tuple[Expr, Expr]:
+    def value(*i: Expr) -> Expr:
         rest = [*i[:axis], *(i[axis + 1 :] if keep else i[axis:])]
         at = [*rest[:axis], k, *rest[axis:]]
         return pick((k.var.astype("int64"), x(*at)), axis=[k])
@@ -154,7 +152,7 @@ def softmax(x: Tensor, *, axis: int) -> Tensor:
 
 @kernel("log_softmax")
 def log_softmax(x: Tensor, *, axis: int) -> Tensor:
-    """x - max - log(sum(exp(x - max))) along an axis."""
+    """X - max - log(sum(exp(x - max))) along an axis."""
     peak = reduced(x, [axis], True, MAXIMUM, lowest, x, "softmax_max")
 
     def power(*i: Expr) -> Expr:

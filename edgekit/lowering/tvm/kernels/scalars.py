@@ -120,24 +120,22 @@ def divide(x: Expr, y: Expr) -> Expr:
 @scalar("remainder")
 def remainder(x: Expr, y: Expr, *, fmod: bool) -> Expr:
     """The remainder with the sign of the divisor, or of the dividend as C's `fmod`."""
-    if dtype_of(x).startswith("float"):
-        rest = tir.call_pure_extern(dtype_of(x), "fmod" if dtype_of(x) == "float64" else "fmodf", x, y)
-        differ = logical_xor(rest < const(0, dtype_of(x)), y < const(0, dtype_of(x)))
-        crosses = tir.all(rest != const(0, dtype_of(x)), differ) if not fmod else None
-    else:
-        bad = tir.any(y == const(0, dtype_of(x)), y == const(-1, dtype_of(x))) if dtype_of(x)[0] == "i" else y == const(
-            0, dtype_of(x)
-        )  # fmt: skip
-        rest = tir.Select(bad, const(0, dtype_of(x)), tir.truncmod(x, tir.Select(bad, const(1, dtype_of(x)), y)))
-        crosses = tir.all(rest != const(0, dtype_of(x)), ((rest ^ y) < const(0, dtype_of(x)))) if not fmod else None
-        if dtype_of(x).startswith("uint"):
-            crosses = None
-    return rest if crosses is None else tir.Select(crosses, rest + y, rest)
+    kind = dtype_of(x)
+    zero = const(0, kind)
+    if kind.startswith("float"):
+        rest = tir.call_pure_extern(kind, "fmod" if kind == "float64" else "fmodf", x, y)
+    else:  # division by 0 and, of the lowest integer, by -1 would trap
+        bad = y == zero if kind.startswith("uint") else tir.any(y == zero, y == const(-1, kind))
+        rest = tir.Select(bad, zero, tir.truncmod(x, tir.Select(bad, const(1, kind), y)))
+    if fmod or kind.startswith("uint"):
+        return rest
+    crosses = tir.all(rest != zero, logical_xor(rest < zero, y < zero))
+    return tir.Select(crosses, rest + y, rest)
 
 
 @scalar("power")
 def power(x: Expr, y: Expr) -> Expr:
-    """x ** y of floats."""
+    """X ** y of floats."""
     return tir.pow(x, y)
 
 

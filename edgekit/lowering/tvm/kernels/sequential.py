@@ -110,10 +110,9 @@ def scatter_nd(x: Tensor, indices: Tensor, updates: Tensor, *, how: str) -> Tens
         (target,) = outs
         with script.serial(0, product(x.shape)) as i:
             target[i] = source[i]
-        with script.serial(0, count) as i:
-            with script.serial(0, inner) as k:
-                place = [sz.from_front(at[i * depth + d], x.shape[d]) for d in range(depth)]
-                flat = sz.ravel(place, x.shape[:depth]) * inner + k
-                target[flat] = combine(target[flat], new[i * inner + k])
+        with script.serial(0, count) as i, script.serial(0, inner) as k:
+            place = [sz.from_front(at[i * depth + d], x.shape[d]) for d in range(depth)]
+            flat = sz.ravel(place, x.shape[:depth]) * inner + k
+            target[flat] = combine(target[flat], new[i * inner + k])
 
     return loops([(x.shape, dtype_of(x))], [x, indices, updates], body, "scatter_nd")

@@ -32,7 +32,7 @@ def most(a: Expr, b: Expr) -> Expr:
 
 
 def quotient(a: Expr, b: Expr) -> Expr:
-    """a / b, rounded down."""
+    """A / b, rounded down."""
     a, b = number(a), number(b)
     return a // b if isinstance(a, int) and isinstance(b, int) else tir.floordiv(_wide(a), _wide(b))
 

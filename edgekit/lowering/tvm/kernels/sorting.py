@@ -69,13 +69,12 @@ def last(x: Tensor) -> Tensor:
 @kernel("places", sizes=(2,))
 def places(mask: Tensor, counts: Tensor, total: Sequence[Expr]) -> Tensor:
     """The places of the true elements of a flat mask, given its running count."""
+
     def body(ins: list[Expr], outs: list[Expr]) -> None:
         flags, running = ins
         (out,) = outs
-        with script.serial(0, mask.shape[0]) as i:
-            with script.If(flags[i]):
-                with script.Then():
-                    out[running[i] - 1] = i.astype("int64")
+        with script.serial(0, mask.shape[0]) as i, script.If(flags[i]), script.Then():
+            out[running[i] - 1] = i.astype("int64")
 
     return loops([([total[0]], "int64")], [mask, counts], body, "places")
 

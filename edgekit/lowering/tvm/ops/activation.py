@@ -59,9 +59,7 @@ def softmax(b: TVMBuilder, n: Op) -> Value:
             "a sum in bfloat16 depends on the order of its terms, by 1 unit in the last place", final=True
         )
     axis = n.attr("axis", -1) % x.rank
-    return computed(
-        b, [x], lambda v: b.op(_ALONG[n.type], [v], {"axis": axis}, dtype=v.dtype, shape=v.shape)
-    )
+    return computed(b, [x], lambda v: b.op(_ALONG[n.type], [v], {"axis": axis}, dtype=v.dtype, shape=v.shape))
 
 
 @lowers("Hardmax", since=13)

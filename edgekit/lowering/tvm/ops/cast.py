@@ -46,9 +46,9 @@ def _converted(b: TVMBuilder, n: Op, x: Value, to: np.dtype[Any]) -> Value:
     plain = narrow.to_float(b, x) if narrow_source else x
     if to.name in NARROW_INTEGERS:
         return narrow.to_integer(b, plain, to)
-    if to.name == "bfloat16" and plain.dtype.name in ("float64", "int32", "uint32", "int64", "uint64"):
-        if plain.data is None:
-            n.refuse(f"{plain.dtype.name} would be rounded twice on the way to bfloat16", code="EK303")
+    wide = plain.dtype.name in ("float64", "int32", "uint32", "int64", "uint64")
+    if to.name == "bfloat16" and wide and plain.data is None:
+        n.refuse(f"{plain.dtype.name} would be rounded twice on the way to bfloat16", code="EK303")
     return b.cast(plain, to)
 
 

@@ -38,7 +38,9 @@ def if_(b: TVMBuilder, n: Op) -> tuple[Value, ...]:
 def _taking(b: TVMBuilder, graph: Subgraph, own: Sequence[Value], wanted: Sequence[Value]) -> Subgraph:
     """Gives a branch the inputs that both branches have."""
     inside = dict(zip(own, graph.inputs, strict=True))
-    return dataclasses.replace(graph, inputs=tuple(inside.get(v) or b.value(v.dtype, v.shape) for v in wanted))
+    return dataclasses.replace(
+        graph, inputs=tuple(inside.get(v) or b.value(v.dtype, v.shape) for v in wanted)
+    )
 
 
 @lowers("Loop", since=1)

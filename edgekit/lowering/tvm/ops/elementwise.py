@@ -85,7 +85,7 @@ def mod(b: TVMBuilder, n: Op) -> Value:
 
 @lowers("Pow", since=13)
 def pow_(b: TVMBuilder, n: Op) -> Value:
-    """x ** y; integer powers are computed in float64, exact to 2 ** 53, and truncated."""
+    """X ** y; integer powers are computed in float64, exact to 2 ** 53, and truncated."""
     x, y = n.operand(0), n.operand(1)
     if y.data is not None and y.data.size == 1 and float(y.data.reshape(())) == 2 and y.rank <= x.rank:
         return computed(b, [x], lambda v: b.map("multiply", v, v))

@@ -71,7 +71,8 @@ def rms_normalization(b: TVMBuilder, n: Op) -> Value:
     axes = range(n.attr("axis", -1) % x.rank, x.rank)
     signal = Term(b, x)
     root = ((signal * signal).mean(axes) + n.attr("epsilon", 1e-5)).map("sqrt")
-    return (signal / root * n.operand(1)).value
+    y = signal / root * n.operand(1)
+    return y.value
 
 
 def _moments(x: Term, axes: range, epsilon: float, mean: Term | None = None) -> tuple[Term, Term]:
@@ -110,7 +111,7 @@ def mean_variance_normalization(b: TVMBuilder, n: Op) -> Value:
 
 @lowers("LRN", since=1)
 def lrn(b: TVMBuilder, n: Op) -> Value:
-    """x / (bias + alpha / size * sum of squares of neighbouring channels) ** beta."""
+    """X / (bias + alpha / size * sum of squares of neighbouring channels) ** beta."""
     attrs = {
         "size": n.attr("size"),
         "alpha": float(n.attr("alpha", 1e-4)),

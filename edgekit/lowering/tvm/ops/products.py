@@ -29,7 +29,7 @@ def mat_mul(b: TVMBuilder, n: Op) -> Value:
 
 @lowers("Gemm", since=13)
 def gemm(b: TVMBuilder, n: Op) -> Value:
-    """alpha A B + beta C."""
+    """Alpha A B + beta C."""
     alpha, beta = n.attr("alpha", 1.0), n.attr("beta", 1.0)
 
     def product(x: Value, y: Value, *rest: Value) -> Value:
@@ -63,9 +63,7 @@ def einsum(b: TVMBuilder, n: Op) -> Value:
         letters = left.replace("...", "").replace(",", "")
         result = "..." * ("..." in left) + "".join(sorted(c for c in set(letters) if letters.count(c) == 1))
     attrs = {"terms": full, "result": result.replace("...", "".join(free))}
-    return computed(
-        b, operands, lambda *v: b.op("einsum", v, attrs, dtype=v[0].dtype, shape=n.out_shape())
-    )
+    return computed(b, operands, lambda *v: b.op("einsum", v, attrs, dtype=v[0].dtype, shape=n.out_shape()))
 
 
 @lowers("MatMulInteger", since=10)

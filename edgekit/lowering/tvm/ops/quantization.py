@@ -22,7 +22,7 @@ _INTEGERS = ("int2", "uint2", "int4", "uint4", "int8", "uint8", "int16", "uint16
 
 @lowers("QuantizeLinear", since=19)
 def quantize_linear(b: TVMBuilder, n: Op) -> Value:
-    """x / scale, rounded half to even, plus the zero point, saturated; the division is in float32."""
+    """X / scale, rounded half to even, plus the zero point, saturated; the division is in float32."""
     x, to = n.operand(0), n.out().dtype
     if n.attr("precision", 0) not in (0, 1):
         n.refuse("a `precision` other than float32")

@@ -48,7 +48,7 @@ def _along(b: TVMBuilder, n: Op, x: Value, i: int, axis: Axis) -> Value:
     if mode == "nearest":
         places = b.const(nearest(axis, n.attr("nearest_mode") or "round_prefer_floor"), np.int32)
         return b.op("gather", [x, places], {"axis": i}, dtype=x.dtype, shape=shape)
-    antialias = bool(n.attr("antialias", 0)) and axis.scale < 1
+    antialias = bool(n.attr("antialias", 0) and axis.scale < 1)
     kernel = LINEAR if mode == "linear" else Kernel(2, n.attr("cubic_coeff_a", -0.75))
     matrix = weights(axis, kernel, antialias=antialias, exclude_outside=bool(n.attr("exclude_outside", 0)))
     taps, shares = _sparse(matrix)
