@@ -91,7 +91,7 @@ def executable(module: Any, target: Any, options: TvmOptions) -> Any:
         ]
     )
     # LLVM shares common subexpressions itself; TVM's own pass takes minutes on large expressions.
-    config = {"tir.disable_cse_tir": True}
+    config = {"tirx.disable_cse_tir": True}
     with target, tvm.transform.PassContext(opt_level=options.opt_level, config=config):
         return relax.build(module, target=target, relax_pipeline=pipeline, exec_mode="bytecode")
 
