@@ -16,8 +16,12 @@ OWNERS: Mapping[str, tuple[str, ...]] = {
     "keep_fp32": ("coreml",),
     "image_input": ("coreml",),
     "compress_weights": ("coreml",),
+    "triple": ("tvm",),
+    "mcpu": ("tvm",),
 }
 """The backends that an option belongs to, by its name in Python; all others belong to every backend."""
+_RENAMED = {"mcpu": "cpu"}
+"""Names that a recipe has for an option, where they are not the flag's."""
 PRECISIONS = ("fp16", "fp32", "mixed")
 
 
@@ -54,6 +58,17 @@ def coreml_flags(body: Callable[..., Any]) -> Callable[..., Any]:
     return body
 
 
+def tvm_flags(body: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds the options of TVM."""
+    flags = (
+        click.option("--triple", help="TVM: LLVM target triple of the library.  [default: this machine]"),
+        click.option("--mcpu", help="TVM: CPU that the library is compiled for.  [default: this machine's]"),
+    )
+    for flag in reversed(flags):
+        body = flag(body)
+    return body
+
+
 def check_owners(context: click.Context, backend: str) -> None:
     """Refuses flags of another backend that are given on the command line.
 
@@ -78,7 +93,7 @@ def options_for(backend: str, flags: Mapping[str, Any]) -> dict[str, Any]:
         mine["image_input"] = _image(mine["image_input"])
     if "compress_weights" in mine:
         mine["compress_weights"] = _compression(mine["compress_weights"])
-    return {k: v for k, v in mine.items() if k not in ("opset", "fp16")}
+    return {_RENAMED.get(k, k): v for k, v in mine.items() if k not in ("opset", "fp16")}
 
 
 def _image(text: str) -> dict[str, Any]:

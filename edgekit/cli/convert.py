@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgekit.cli.backend_options import check_owners, coreml_flags, options_for
+from edgekit.cli.backend_options import check_owners, coreml_flags, options_for, tvm_flags
 from edgekit.cli.console import Console, environment, write_text
 from edgekit.cli.frame import FILE
 from edgekit.cli.frame import command as make
@@ -21,7 +21,7 @@ from edgekit.report.formats import render
 if TYPE_CHECKING:
     from edgekit.artifact import Artifact
 
-BACKENDS = ("tflite", "onnx", "coreml")
+BACKENDS = ("tflite", "onnx", "coreml", "tvm")
 IO_LAYOUTS = ("source", "nhwc")
 ASIDE = ".mismatch"
 """Ending of the folder that gets an artifact which differs from its source."""
@@ -55,6 +55,7 @@ ASIDE = ".mismatch"
 @click.option("--opset", type=click.IntRange(min=7), help="Opset of an ONNX artifact.")
 @click.option("--fp16", is_flag=True, help="Make a float16 ONNX artifact.")
 @coreml_flags
+@tvm_flags
 @click.option("--verify/--no-verify", default=True, help="Compare with the source model.  [default: verify]")
 @click.option("--inputs", type=FILE, help="Inputs to verify with: .npz, .npy or .safetensors.")
 @click.option(

@@ -22,7 +22,7 @@ class Convert(_Strict):
     cloned must not be able to switch it on.
     """
 
-    backend: Literal["tflite", "onnx", "coreml"] | None = None
+    backend: Literal["tflite", "onnx", "coreml", "tvm"] | None = None
     io_layout: Literal["source", "nhwc"] | None = None
     opset: int | None = Field(default=None, ge=7)
     fp16: bool | None = None
@@ -36,6 +36,8 @@ class Convert(_Strict):
     keep_fp32: list[str] | None = None
     image_input: str | None = None
     compress_weights: str | None = None
+    triple: str | None = None
+    mcpu: str | None = None
 
 
 class Settings(_Strict):

@@ -14,6 +14,7 @@ _HOMES = {
     "coreml": ("edgekit.runners.coreml", "CoreMlRunner"),
     "onnx": ("edgekit.runners.ort", "OrtRunner"),
     "onnx-reference": ("edgekit.runners.reference", "ReferenceRunner"),
+    "tvm": ("edgekit.runners.tvm", "TvmRunner"),
 }
 """Module and class by backend; names, so that nothing is imported before it is used."""
 
@@ -43,7 +44,7 @@ def runner_for(
     """Makes the runner of a backend.
 
     Args:
-        backend: `tflite`, `coreml`, `onnx`, or `onnx-reference` (slow, pure Python).
+        backend: `tflite`, `coreml`, `tvm`, `onnx`, or `onnx-reference` (slow, pure Python).
         isolate: Run in a child process, so that a runtime that aborts or hangs does no harm.
         timeout_s: Longest time for one call of an isolated runner, in seconds.
         threads: How many threads the runtime may use.

@@ -11,6 +11,8 @@ from pathlib import Path
 from tests.conformance.judge import Outcome
 
 STATUSES = ("pass", "refused", "wrong", "crash", "runtime")
+RUNTIMES = {"tflite": "ai-edge-litert", "onnx": "onnxruntime", "coreml": "coremltools", "tvm": "apache-tvm"}
+"""The package behind each backend."""
 HEADER = """# Conformance
 
 ONNX's own backend node tests, all cases with plain tensors in and out. Operands that are parameters
@@ -39,7 +41,7 @@ def render(backend: str, outcomes: Sequence[Outcome], seconds: float) -> str:
     """Returns the Markdown section of one backend."""
     count = collections.Counter(o.status for o in outcomes)
     codes = collections.Counter(o.code for o in outcomes if o.status == "refused")
-    runtime = {"tflite": "ai-edge-litert", "onnx": "onnxruntime", "coreml": "coremltools"}[backend]
+    runtime = RUNTIMES[backend]
     lines = [
         "",
         f"## {backend}",

@@ -57,4 +57,15 @@ def _coreml(artifact: Artifact) -> _Ops:
     yield from program_ops(artifact.model_file.read())
 
 
-_READERS: dict[str, Callable[[Artifact], _Ops]] = {"coreml": _coreml, "onnx": _onnx, "tflite": _tflite}
+def _tvm(artifact: Artifact) -> _Ops:
+    """A library holds machine code: what is known are the kernels that it was compiled from."""
+    for key in sorted(artifact.origins):
+        yield key.partition(" ")[2], [key]
+
+
+_READERS: dict[str, Callable[[Artifact], _Ops]] = {
+    "coreml": _coreml,
+    "onnx": _onnx,
+    "tflite": _tflite,
+    "tvm": _tvm,
+}
