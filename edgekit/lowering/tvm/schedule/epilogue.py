@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from edgekit.lowering.tvm.schedule.expr import index, loads, map_loads, number, substitute
+from edgekit.lowering.tvm.schedule.expr import index, loads, map_loads, number, same, substitute
 from edgekit.lowering.tvm.schedule.names import Expr, Var, tir
 from edgekit.lowering.tvm.schedule.stage import Declined, Program, Stage
 
@@ -46,9 +46,7 @@ def of(program: Program, position: int) -> Epilogue:
         return Epilogue(stage.buffer, stage.indices, own, stage.buffer, 0)
     after, places = found
     value = substitute(after.value, places)
-    return Epilogue(
-        after.buffer, tuple(substitute(i, places) for i in after.indices), value, stage.buffer, 1
-    )
+    return Epilogue(after.buffer, tuple(substitute(i, places) for i in after.indices), value, stage.buffer, 1)
 
 
 def _next(program: Program, position: int) -> tuple[Stage, dict[Var, Expr]] | Declined:
@@ -63,21 +61,19 @@ def _next(program: Program, position: int) -> tuple[Stage, dict[Var, Expr]] | De
         return Declined("the result is not read by an elementwise stage")
     own = [l for l in loads(after.value) if l.source.same_as(stage.buffer)]
     places = {a.var: index(0) for a in after.axes if a.size == 1}
-    for inside, outside in zip(own[0].indices, stage.indices, strict=True):
+    for inside, outside, size in zip(own[0].indices, stage.indices, stage.buffer.ty.shape, strict=True):
         axis = after.axis_of(inside)
-        if axis is not None:
+        if axis is not None and axis.var not in places and same(axis.extent, size):
             places[axis.var] = outside
-        elif number(inside) != 0:
+        elif number(size) != 1:
             return Declined("the result is not read element by element")
     if any(a.var not in places for a in after.axes):
         return Declined("the next stage is larger than the result")
     first = [substitute(i, places) for i in own[0].indices]
-    if any(not _same(first, [substitute(i, places) for i in l.indices]) for l in own[1:]):
+    if not all(
+        same(x, y)
+        for l in own[1:]
+        for x, y in zip(first, (substitute(i, places) for i in l.indices), strict=True)
+    ):
         return Declined("the result is read at several places")
     return after, places
-
-
-def _same(a: list[Expr], b: list[Expr]) -> bool:
-    from edgekit.lowering.tvm.schedule.names import tvm
-
-    return all(tvm.ir.structural_equal(x, y) for x, y in zip(a, b, strict=True))

@@ -22,6 +22,11 @@ def number(expr: Expr) -> int | None:
     return int(expr.value) if isinstance(expr, tir.IntImm) else None
 
 
+def same(a: Expr, b: Expr) -> bool:
+    """Tells whether two expressions are written alike."""
+    return bool(ffi.structural_equal(a, b))
+
+
 def is_buffer(var: Any) -> bool:
     """Tells whether a parameter is a buffer, not a scalar."""
     return bool(tir.buffer.is_buffer_var(var))

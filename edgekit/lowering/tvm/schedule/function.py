@@ -12,7 +12,7 @@ from edgekit.lowering.tvm.schedule.names import PrimFunc, Stmt, Var, ffi, s_tir,
 from edgekit.lowering.tvm.schedule.nest import sequence
 from edgekit.lowering.tvm.schedule.pack import Pack
 from edgekit.lowering.tvm.schedule.rules.table import Scheduled, Task, load_rules
-from edgekit.lowering.tvm.schedule.stage import Declined, Program, Stage, inlined
+from edgekit.lowering.tvm.schedule.stage import Declined, Program, Stage, elements, inlined
 
 
 @dataclass(frozen=True)
@@ -111,11 +111,19 @@ def _inlined(program: Program) -> Program:
 def _worth_inlining(program: Program, stage: Stage) -> bool:
     if stage.init is not None or not program.is_local(stage.buffer):
         return False
-    readers = program.readers(stage.buffer)
     if isinstance(stage.value, tvm.ir.TensorLoad):
         return True
-    uses = sum(1 for r in readers for load in loads(r.value) if load.source.same_as(stage.buffer))
-    return len(readers) == 1 and readers[0].init is None and uses == 1
+    readers = program.readers(stage.buffer)
+    if len(readers) != 1 or readers[0].init is not None:
+        return False
+    uses = sum(1 for load in loads(readers[0].value) if load.source.same_as(stage.buffer))
+    return uses == 1 and not _repeats(readers[0], stage)
+
+
+def _repeats(reader: Stage, stage: Stage) -> bool:
+    """Tells whether a reader would compute elements of a stage several times."""
+    own, other = elements(stage.axes), elements(reader.axes)
+    return own is None or other is None or other > own
 
 
 __all__ = ["Declined", "Result", "schedule_program"]

@@ -130,7 +130,9 @@ def _wanted(program: Program, stage: Stage) -> Iterable[Var]:
         taps = any(v.same_as(s) for v in read_channel for s in summed)
         if channel and _in(channel[0], free_vars(right)) and (taps or _in(channel[0], read_channel)):
             places = [free_vars(i) for i in stage.indices[2:]]
-            if slides or any(p and _in(p[0], free_vars(left)) and not _in(p[0], free_vars(right)) for p in places):
+            if slides or any(
+                p and _in(p[0], free_vars(left)) and not _in(p[0], free_vars(right)) for p in places
+            ):
                 yield stage.buffer
                 yield reads[0].source
 

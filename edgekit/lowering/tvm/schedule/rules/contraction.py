@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from edgekit.lowering.tvm.schedule import contraction as con
-from edgekit.lowering.tvm.schedule import epilogue, pack
+from edgekit.lowering.tvm.schedule import epilogue, pack, rows
 from edgekit.lowering.tvm.schedule.expr import Ranges, free_vars, index, loads, map_loads, number, substitute
 from edgekit.lowering.tvm.schedule.names import Expr, Stmt, Var, tir
 from edgekit.lowering.tvm.schedule.nest import (
@@ -22,8 +22,8 @@ from edgekit.lowering.tvm.schedule.nest import (
     vectorized,
 )
 from edgekit.lowering.tvm.schedule.rules.table import Scheduled, Task, rule
-from edgekit.lowering.tvm.schedule.stage import Axis, Declined
-from edgekit.lowering.tvm.schedule.tile import Tile, candidates
+from edgekit.lowering.tvm.schedule.stage import Axis, Declined, elements
+from edgekit.lowering.tvm.schedule.tile import Tile, Work, candidates
 
 CACHED_BYTES = 1 << 18
 """Operands up to this size are read again and again from the second cache rather than from memory."""
@@ -58,12 +58,16 @@ def contraction(task: Task) -> Scheduled | Declined:
         return found
     sums, lane = found
     end = epilogue.of(task.program, task.position).moved(sums.origin)
+    sums, end = rows.fused(task.program, sums, end)
     row = _row(sums, end)
-    shared = not any(a is lane for a in sums.columns)
-    choices = candidates(None if row is None else row.size, lane.size or 1, task.cpu, sums.stage.buffer.ty.dtype,
-                         shared=shared) if row is not None else candidates(
-        1, lane.size or 1, task.cpu, sums.stage.buffer.ty.dtype, shared=shared)
-    tile = choices[0]
+    work = Work(
+        1 if row is None else row.size or 1,
+        lane.size or 1,
+        elements(sums.sums) or 1,
+        sums.stage.buffer.ty.dtype,
+        not any(a is lane for a in sums.columns),
+    )
+    tile = candidates(work, task.cpu)[0]
     position = _constant(task, sums.right)
     packed = None
     if position is not None:
@@ -108,7 +112,10 @@ def _constant(task: Task, factor: Expr) -> int | None:
     reads = loads(factor)
     if len(reads) != 1:
         return None
-    return next((i for i, p in enumerate(task.program.params) if i in task.constants and p.same_as(reads[0].source)), None)
+    return next(
+        (i for i, p in enumerate(task.program.params) if i in task.constants and p.same_as(reads[0].source)),
+        None,
+    )
 
 
 def _lane(sums: con.Contraction) -> Axis | Declined:
@@ -190,11 +197,18 @@ def _loops(plan: Plan) -> Stmt:
 def _tile(plan: Plan, start: Var, block: Var) -> Stmt:
     sums, tile, end = plan.sums, plan.tile, plan.end
     dtype = sums.stage.buffer.ty.dtype
-    acc = tir.decl_buffer([index(tile.rows), index(tile.vectors), index(tile.lanes)], dtype, "acc", scope="local")
+    acc = tir.decl_buffer(
+        [index(tile.rows), index(tile.vectors), index(tile.lanes)], dtype, "acc", scope="local"
+    )
 
     def each(write) -> Stmt:  # type: ignore[no-untyped-def]
-        return unrolled(tile.rows, lambda r: unrolled(tile.vectors, lambda v: vectorized(
-            tile.lanes, lambda l: write([r, v, l])), "vector"), "row")
+        return unrolled(
+            tile.rows,
+            lambda r: unrolled(
+                tile.vectors, lambda v: vectorized(tile.lanes, lambda l: write([r, v, l])), "vector"
+            ),
+            "row",
+        )
 
     def places(at: list[Expr]) -> Mapping[Var, Expr]:
         r, v, l = at
@@ -208,18 +222,27 @@ def _tile(plan: Plan, start: Var, block: Var) -> Stmt:
             return substitute(sums.right, places(at))
         buffer, packing = plan.packed
         used = free_vars(sums.right)
-        outer = [a.var for a in (*sums.batch, *sums.columns) if a is not plan.lane and any(a.var.same_as(v) for v in used)]
+        outer = [
+            a.var
+            for a in (*sums.batch, *sums.columns)
+            if a is not plan.lane and any(a.var.same_as(v) for v in used)
+        ]
         inner = [a.var for a in _sum_order(sums)]
         read = tir.BufferLoad(buffer, [*outer, block, *inner, at[1] * tile.lanes + at[2]])
         return map_loads(sums.right, lambda _: read)
 
-    step = each(lambda at: tir.BufferStore(
-        acc, tir.BufferLoad(acc, at) + substitute(sums.left, places(at)) * right(at), at))
+    step = each(
+        lambda at: tir.BufferStore(
+            acc, tir.BufferLoad(acc, at) + substitute(sums.left, places(at)) * right(at), at
+        )
+    )
     for axis in reversed(_sum_order(sums)):
         step = serial(axis.var, axis.extent, step)
-    return sequence([
-        tir.AllocBuffer(acc),
-        each(lambda at: tir.BufferStore(acc, sums.stage.init, at)),
-        step,
-        each(lambda at: end.store(tir.BufferLoad(acc, at), places(at))),
-    ])
+    return sequence(
+        [
+            tir.AllocBuffer(acc),
+            each(lambda at: tir.BufferStore(acc, sums.stage.init, at)),
+            step,
+            each(lambda at: end.store(tir.BufferLoad(acc, at), places(at))),
+        ]
+    )

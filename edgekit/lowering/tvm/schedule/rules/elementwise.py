@@ -57,23 +57,39 @@ def _element(stage: Stage, base: dict[Var, Expr], lanes: int, inner: Var | None 
         return {v: b + lane for v, b in base.items()}
 
     if stage.init is None:
-        return vectorized(lanes, lambda lane: tir.BufferStore(
-            stage.buffer, substitute(stage.value, at(lane)), [substitute(i, at(lane)) for i in stage.indices]))
+        return vectorized(
+            lanes,
+            lambda lane: tir.BufferStore(
+                stage.buffer,
+                substitute(stage.value, at(lane)),
+                [substitute(i, at(lane)) for i in stage.indices],
+            ),
+        )
     acc = tir.decl_buffer([index(lanes)], stage.buffer.ty.dtype, "acc", scope="local")
 
     def step(lane: Expr) -> Stmt:
         from edgekit.lowering.tvm.schedule.expr import map_loads
 
-        value = map_loads(stage.value, lambda l: tir.BufferLoad(acc, [lane]) if l.source.same_as(stage.buffer) else l)
+        value = map_loads(
+            stage.value, lambda l: tir.BufferLoad(acc, [lane]) if l.source.same_as(stage.buffer) else l
+        )
         return tir.BufferStore(acc, substitute(value, at(lane)), [lane])
 
     body = vectorized(lanes, step)
     for axis in reversed(stage.reduction):
         body = serial(axis.var, axis.extent, body, axis.begin)
-    return sequence([
-        tir.AllocBuffer(acc),
-        vectorized(lanes, lambda lane: tir.BufferStore(acc, substitute(stage.init, at(lane)), [lane])),
-        body,
-        vectorized(lanes, lambda lane: tir.BufferStore(
-            stage.buffer, tir.BufferLoad(acc, [lane]), [substitute(i, at(lane)) for i in stage.indices])),
-    ])
+    return sequence(
+        [
+            tir.AllocBuffer(acc),
+            vectorized(lanes, lambda lane: tir.BufferStore(acc, substitute(stage.init, at(lane)), [lane])),
+            body,
+            vectorized(
+                lanes,
+                lambda lane: tir.BufferStore(
+                    stage.buffer,
+                    tir.BufferLoad(acc, [lane]),
+                    [substitute(i, at(lane)) for i in stage.indices],
+                ),
+            ),
+        ]
+    )
