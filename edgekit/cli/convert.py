@@ -18,7 +18,7 @@ from edgekit.report.formats import render
 if TYPE_CHECKING:
     from edgekit.artifact import Artifact
 
-BACKENDS = ("tflite", "onnx")
+BACKENDS = ("tflite", "onnx", "tvm")
 IO_LAYOUTS = ("source", "nhwc")
 ASIDE = ".mismatch"
 """Ending of the folder that gets an artifact which differs from its source."""

@@ -45,6 +45,7 @@ Backend = Callable[[Model, Prepared, Recipe], Artifact]
 _HOMES: Mapping[str, str] = {
     "onnx": "edgekit.lowering.onnx.backend:build",
     "tflite": "edgekit.lowering.tflite.backend:build",
+    "tvm": "edgekit.lowering.tvm.backend:build",
 }
 
 

@@ -202,7 +202,9 @@ def _as(array: Array, dtype: np.dtype[Any]) -> Array:
 
 
 def _holds_bits(stored: np.dtype[Any], dtype: np.dtype[Any]) -> bool:
-    """Tells whether an artifact keeps a narrow float, which its runtime does not know, as its bits."""
+    """Tells whether an artifact keeps a float that its runtime does not know as its bits."""
+    if dtype.name == "bfloat16":
+        return stored == np.uint16
     return stored == np.uint8 and dtype.name.startswith(("float4", "float6", "float8"))
 
 

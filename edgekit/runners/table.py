@@ -13,6 +13,7 @@ _HOMES = {
     "tflite": ("edgekit.runners.litert", "LiteRtRunner"),
     "onnx": ("edgekit.runners.ort", "OrtRunner"),
     "onnx-reference": ("edgekit.runners.reference", "ReferenceRunner"),
+    "tvm": ("edgekit.runners.tvm", "TvmRunner"),
 }
 """Module and class by backend; names, so that nothing is imported before it is used."""
 
@@ -42,7 +43,7 @@ def runner_for(
     """Makes the runner of a backend.
 
     Args:
-        backend: `tflite`, `onnx`, or `onnx-reference` (slow, pure Python).
+        backend: `tflite`, `onnx`, `tvm`, or `onnx-reference` (slow, pure Python).
         isolate: Run in a child process, so that a runtime that aborts or hangs does no harm.
         timeout_s: Longest time for one call of an isolated runner, in seconds.
         threads: How many threads the runtime may use.

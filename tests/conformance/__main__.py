@@ -17,7 +17,7 @@ DOCS = Path(__file__).parents[2] / "docs" / "conformance.md"
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.conformance", description=__doc__)
-    parser.add_argument("--backend", default="tflite", choices=("tflite", "onnx"))
+    parser.add_argument("--backend", default="tflite", choices=("tflite", "onnx", "tvm"))
     parser.add_argument(
         "--only", metavar="REGEX", help="run the cases whose name matches; no table is written"
     )

@@ -39,7 +39,7 @@ def render(backend: str, outcomes: Sequence[Outcome], seconds: float) -> str:
     """Returns the Markdown section of one backend."""
     count = collections.Counter(o.status for o in outcomes)
     codes = collections.Counter(o.code for o in outcomes if o.status == "refused")
-    runtime = {"tflite": "ai-edge-litert", "onnx": "onnxruntime"}[backend]
+    runtime = {"tflite": "ai-edge-litert", "onnx": "onnxruntime", "tvm": "apache-tvm"}[backend]
     lines = [
         "",
         f"## {backend}",

@@ -18,7 +18,7 @@ from edgekit.report.describe.model import FORMATS, dtype_text, shape_text
 from edgekit.report.describe.model import subject as model_subject
 from edgekit.report.model import Column, Fact, Facts, Kind, Prose, Report, Row, Section, Subject, Table
 
-_BACKENDS = {"tflite": "TFLite", "onnx": "ONNX"}
+_BACKENDS = {"tflite": "TFLite", "onnx": "ONNX", "tvm": "TVM"}
 
 
 REPORT_NAME = "report.json"

@@ -51,4 +51,10 @@ def _tflite(artifact: Artifact) -> _Ops:
         yield op.op, [lowered.main.names[v] for v in op.outputs if v in lowered.main.names]
 
 
-_READERS: dict[str, Callable[[Artifact], _Ops]] = {"onnx": _onnx, "tflite": _tflite}
+def _tvm(artifact: Artifact) -> _Ops:
+    """A library holds machine code: what is known are the kernels that it was compiled from."""
+    for key in sorted(artifact.origins):
+        yield key.partition(" ")[2], [key]
+
+
+_READERS: dict[str, Callable[[Artifact], _Ops]] = {"onnx": _onnx, "tflite": _tflite, "tvm": _tvm}

@@ -1,0 +1,88 @@
+"""The TVM backend: lowers, compiles, links, describes the artifact."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from edgekit.artifact import Artifact, ArtifactFile, Binding
+from edgekit.diagnostics import EdgekitError, Severity
+from edgekit.ir import Model, Origin, TensorSpec
+from edgekit.lowering.backends import Recipe, file_stem, source_of, versions
+from edgekit.lowering.ledger import Lowered, TensorMap
+from edgekit.lowering.op import LowerOptions
+from edgekit.lowering.tvm import lower_tvm
+from edgekit.lowering.tvm.options import TvmOptions
+from edgekit.lowering.tvm.storage import stored
+from edgekit.passes.decompose import expand
+from edgekit.passes.pipeline import Prepared
+
+
+def build(source: Model, prepared: Prepared, recipe: Recipe) -> Artifact:
+    """Makes the unverified TVM artifact of a prepared model.
+
+    Args:
+        source: The model as imported.
+        prepared: The same after `passes.prepare`.
+        recipe: The options.
+
+    Returns:
+        The artifact: one shared library with its parameters inside.
+
+    Raises:
+        EdgekitError: With every refused node (EK3xx); EK204 for a bad option; EK501 for what is missing.
+    """
+    options = TvmOptions.of(recipe.options)
+    lowered = lower_tvm(prepared.model, expand, LowerOptions(recipe.allow_approximate))
+    if any(d.severity is Severity.ERROR for d in lowered.diagnostics):
+        raise EdgekitError(*lowered.diagnostics)
+    library, target = _library(lowered, source, options)
+    return Artifact(
+        backend="tvm",
+        files=(ArtifactFile.of(f"{file_stem(source)}.so", library),),
+        source=source_of(source),
+        inputs=source.inputs,
+        outputs=source.outputs,
+        input_bindings=_bindings(source.inputs, lowered.inputs),
+        output_bindings=_bindings(source.outputs, lowered.outputs),
+        origins=_origins(lowered),
+        recipe={**recipe.to_dict(), "options": {**asdict(options), "target": target}},
+        versions=versions("onnx", "onnx-ir", "apache-tvm", "apache-tvm-ffi"),
+        diagnostics=lowered.diagnostics,
+    )
+
+
+def _library(lowered: Lowered, source: Model, options: TvmOptions) -> tuple[bytes, str]:
+    """Compiles a complete ledger; returns the library and TVM's text of the target."""
+    from edgekit.lowering.tvm import compile as compiler  # these two import TVM, which takes seconds
+    from edgekit.lowering.tvm.emit import emit
+
+    target = compiler.target_of(options)
+    ports = {
+        "inputs": _ports(source.inputs, lowered.inputs),
+        "outputs": _ports(source.outputs, lowered.outputs),
+        "versions": versions("apache-tvm", "apache-tvm-ffi"),
+        "target": str(target),
+    }
+    module = emit(lowered.main, source.inputs, json.dumps(ports).encode())
+    built = compiler.executable(compiler.optimised(module, target, options), target, options)
+    return compiler.link(built, options), str(target)
+
+
+def _bindings(specs: Sequence[TensorSpec], tensors: Sequence[TensorMap]) -> tuple[Binding, ...]:
+    return tuple(Binding(s.name, stored(m.value.dtype)) for s, m in zip(specs, tensors, strict=True))
+
+
+def _ports(specs: Sequence[TensorSpec], tensors: Sequence[TensorMap]) -> list[dict[str, Any]]:
+    return [
+        {"name": s.name, "dtype": stored(m.value.dtype).name, "shape": m.value.shape}
+        for s, m in zip(specs, tensors, strict=True)
+    ]
+
+
+def _origins(lowered: Lowered) -> dict[str, Origin]:
+    """Returns the origin of each kernel call, by its position and name."""
+    width = len(str(len(lowered.main.ops)))
+    return {f"{i:0{width}d} {op.op}": op.origin for i, op in enumerate(lowered.main.ops)}

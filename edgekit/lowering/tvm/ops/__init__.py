@@ -1,0 +1,1 @@
+"""Lowerings of ONNX ops to kernels; one file per family."""

@@ -1,0 +1,66 @@
+"""Options that only the TVM backend has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from edgekit.diagnostics import error
+
+DEVICES = ("llvm", "c", "cuda", "metal", "opencl", "vulkan")
+"""Kinds of targets; all but `llvm` are compiled only."""
+
+
+@dataclass(frozen=True, slots=True)
+class TvmOptions:
+    """What to generate code for.
+
+    Attributes:
+        triple: LLVM's target triple; `None` for this machine.
+        cpu: LLVM's name of the CPU; `None` for this machine's, or the triple's baseline.
+        device: Kind of target that computes; the host part is always LLVM's.
+        opt_level: TVM's optimisation level, 0 to 3.
+        tuning_log: A file of tuned schedules.
+    """
+
+    triple: str | None = None
+    cpu: str | None = None
+    device: str = "llvm"
+    opt_level: int = 3
+    tuning_log: str | None = None
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any]) -> TvmOptions:
+        """Reads options given by name.
+
+        Raises:
+            EdgekitError: EK204 for an option or a value that does not exist, naming those that do.
+        """
+        known = [f.name for f in fields(cls)]
+        for name in options:
+            if name not in known:
+                raise error(
+                    "EK204",
+                    f"the backend `tvm` has no option `{name}`",
+                    notes=(f"options: {', '.join(f'`{k}`' for k in known)}",),
+                )
+        read = cls(**options)
+        for name in ("triple", "cpu", "tuning_log"):
+            value = getattr(read, name)
+            if value is not None and (not isinstance(value, str) or not value):
+                raise error("EK204", f"the option `{name}` of `tvm` is not a text: {value!r}")
+        if read.device not in DEVICES:
+            raise error(
+                "EK204",
+                f"the backend `tvm` has no device `{read.device}`",
+                notes=(f"devices: {', '.join(f'`{d}`' for d in DEVICES)}",),
+            )
+        if read.opt_level not in range(4) or isinstance(read.opt_level, bool):
+            raise error("EK204", f"the option `opt_level` of `tvm` is {read.opt_level!r}, not 0 to 3")
+        return read
+
+    @property
+    def is_host(self) -> bool:
+        """Tells whether the library is meant for this machine."""
+        return self.triple is None and self.device == "llvm"
