@@ -6,8 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from edgekit.lowering.tvm.schedule.expr import Ranges, free_vars, index, loads, map_loads, number, substitute
-from edgekit.lowering.tvm.schedule.names import Expr, Var, ffi, tir, tvm
+from edgekit.lowering.tvm.adapter import Expr, tir, tvm
+from edgekit.lowering.tvm.adapter import tvm_ffi as ffi
+from edgekit.lowering.tvm.schedule.expr import (
+    Ranges,
+    Var,
+    free_vars,
+    index,
+    loads,
+    map_loads,
+    number,
+    substitute,
+)
 from edgekit.lowering.tvm.schedule.nest import variable
 from edgekit.lowering.tvm.schedule.stage import Axis, Declined, Stage
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from edgekit.lowering.tvm.schedule.names import tvm
+from edgekit.lowering.tvm.adapter import tvm
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Cpu:
 
     def lanes(self, dtype: str) -> int:
         """Returns how many elements of a dtype one register holds."""
-        return max(1, self.vector_bits // max(8, tvm.DataType(dtype).bits))
+        return max(1, self.vector_bits // max(8, int(tvm.DataType(dtype).bits)))
 
     @classmethod
     def of(cls, target: Any) -> Cpu:

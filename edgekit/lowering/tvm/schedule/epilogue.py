@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from edgekit.lowering.tvm.schedule.expr import index, loads, map_loads, number, same, substitute
-from edgekit.lowering.tvm.schedule.names import Expr, Var, tir
+from edgekit.lowering.tvm.adapter import Expr, tir
+from edgekit.lowering.tvm.schedule.expr import Var, index, loads, map_loads, number, same, substitute
 from edgekit.lowering.tvm.schedule.stage import Declined, Program, Stage
 
 
@@ -32,7 +32,7 @@ class Epilogue:
     def store(self, element: Expr, places: Mapping[Var, Expr]) -> tir.BufferStore:
         """Writes the result of an element at given places of the axes."""
         value = map_loads(
-            substitute(self.value, places), lambda l: element if l.source.same_as(self.source) else l
+            substitute(self.value, places), lambda load: element if load.source.same_as(self.source) else load
         )
         return tir.BufferStore(self.buffer, value, [substitute(i, places) for i in self.indices])
 
@@ -59,7 +59,7 @@ def _next(program: Program, position: int) -> tuple[Stage, dict[Var, Expr]] | De
     after = program.stages[position + 1]
     if readers[0] is not after or after.init is not None:
         return Declined("the result is not read by an elementwise stage")
-    own = [l for l in loads(after.value) if l.source.same_as(stage.buffer)]
+    own = [load for load in loads(after.value) if load.source.same_as(stage.buffer)]
     places = {a.var: index(0) for a in after.axes if a.size == 1}
     for inside, outside, size in zip(own[0].indices, stage.indices, stage.buffer.ty.shape, strict=True):
         axis = after.axis_of(inside)
@@ -72,8 +72,8 @@ def _next(program: Program, position: int) -> tuple[Stage, dict[Var, Expr]] | De
     first = [substitute(i, places) for i in own[0].indices]
     if not all(
         same(x, y)
-        for l in own[1:]
-        for x, y in zip(first, (substitute(i, places) for i in l.indices), strict=True)
+        for load in own[1:]
+        for x, y in zip(first, (substitute(i, places) for i in load.indices), strict=True)
     ):
         return Declined("the result is read at several places")
     return after, places

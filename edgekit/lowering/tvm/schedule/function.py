@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from edgekit.lowering.tvm.adapter import s_tir, tir, tvm
+from edgekit.lowering.tvm.adapter import tvm_ffi as ffi
 from edgekit.lowering.tvm.schedule.cpu import Cpu
-from edgekit.lowering.tvm.schedule.expr import loads
-from edgekit.lowering.tvm.schedule.names import PrimFunc, Stmt, Var, ffi, s_tir, tir, tvm
+from edgekit.lowering.tvm.schedule.expr import PrimFunc, Stmt, Var, loads
 from edgekit.lowering.tvm.schedule.nest import sequence
 from edgekit.lowering.tvm.schedule.pack import Pack
 from edgekit.lowering.tvm.schedule.rules.table import Scheduled, Task, load_rules
@@ -51,6 +52,7 @@ def schedule_program(
     rules: list[str] = []
     packs: dict[int, tuple[Var, Pack]] = {}
     declined: list[tuple[str, str]] = []
+    extra: list[Var] = []
     position = 0
     while position < len(program.stages):
         task = Task(program, position, constants - packs.keys(), cpu, decision)
@@ -58,11 +60,12 @@ def schedule_program(
         rules.append(name)
         bodies.append(found.body)
         packs.update(found.packs)
+        extra += found.buffers
         position += found.stages
     params = [packs[i][0] if i in packs else p for i, p in enumerate(program.params)]
     body = sequence(bodies)
     used = _buffers(body)
-    local = [b for b in program.local if any(b.same_as(u) for u in used)]
+    local = [b for b in (*program.local, *extra) if any(b.same_as(u) for u in used)]
     func = tir.PrimFunc(params, _root(body, local), attrs=_attrs(program))
     return Result(func, {i: p for i, (_, p) in packs.items()}, tuple(rules), tuple(declined))
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from edgekit.lowering.tvm.adapter import relax, tir, tvm
 from edgekit.lowering.tvm.schedule.cpu import Cpu
 from edgekit.lowering.tvm.schedule.function import Result, schedule_program
 from edgekit.lowering.tvm.schedule.layout import arrange, channels_last
-from edgekit.lowering.tvm.schedule.names import relax, tir, tvm
 from edgekit.lowering.tvm.schedule.stage import Program, read
 
 

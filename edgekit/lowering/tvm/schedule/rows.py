@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
+from edgekit.lowering.tvm.adapter import Expr
 from edgekit.lowering.tvm.schedule.contraction import Contraction, substituted
 from edgekit.lowering.tvm.schedule.epilogue import Epilogue
-from edgekit.lowering.tvm.schedule.expr import Ranges, index, linear, loads, number
-from edgekit.lowering.tvm.schedule.names import Expr, Var
+from edgekit.lowering.tvm.schedule.expr import Ranges, Var, index, linear, loads, number
 from edgekit.lowering.tvm.schedule.nest import variable
 from edgekit.lowering.tvm.schedule.stage import Axis, Program
 
@@ -21,8 +21,10 @@ def fused(program: Program, sums: Contraction, end: Epilogue) -> tuple[Contracti
         if outer.size is None or inner.size is None:
             continue
         accesses = [(end.buffer, end.indices)]
-        accesses += [(l.source, l.indices) for l in (*loads(sums.left), *loads(end.value))
-                     if not l.source.same_as(end.source)]  # fmt: skip
+        reads = [
+            load for load in (*loads(sums.left), *loads(end.value)) if not load.source.same_as(end.source)
+        ]
+        accesses += [(load.source, load.indices) for load in reads]
         if any(program.is_local(b) for b, _ in accesses):
             break
         ranges = Ranges((a.var, 0, a.extent) for a in sums.stage.axes)

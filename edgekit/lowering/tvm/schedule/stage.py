@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from edgekit.lowering.tvm.schedule.expr import Load, is_buffer, map_loads, number, substitute
-from edgekit.lowering.tvm.schedule.names import Expr, PrimFunc, Var, s_tir, tir
+from edgekit.lowering.tvm.adapter import Expr, s_tir, tir
+from edgekit.lowering.tvm.schedule.expr import Load, PrimFunc, Var, is_buffer, map_loads, number, substitute
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,7 @@ def _stage(stmt: Any) -> Stage | Declined:
         return Declined(f"the block `{block.name_hint}` is not one assignment")
     if number(stmt.predicate) != 1 or block.alloc_buffers or block.match_buffers:
         return Declined(f"the block `{block.name_hint}` has a condition or buffers of its own")
-    bound = [v for v in stmt.iter_values]
+    bound = list(stmt.iter_values)
     if any(not any(b.same_as(loop.loop_var) for loop in loops) for b in bound):
         return Declined(f"the block `{block.name_hint}` does not run over plain loops")
     axes = []
