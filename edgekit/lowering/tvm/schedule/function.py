@@ -13,7 +13,7 @@ from edgekit.lowering.tvm.schedule.expr import PrimFunc, Stmt, Var, loads
 from edgekit.lowering.tvm.schedule.nest import sequence
 from edgekit.lowering.tvm.schedule.pack import Pack
 from edgekit.lowering.tvm.schedule.rules.table import Scheduled, Task, load_rules
-from edgekit.lowering.tvm.schedule.stage import Declined, Program, Stage, elements, inlined
+from edgekit.lowering.tvm.schedule.stage import Program, Stage, elements, inlined
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def schedule_program(
     Returns:
         The function and how its constants are packed.
     """
-    program = _inlined(program)
+    program = inlined_cheap(program)
     bodies: list[Stmt] = []
     rules: list[str] = []
     packs: dict[int, tuple[Var, Pack]] = {}
@@ -99,7 +99,7 @@ def _buffers(body: Stmt) -> list[Var]:
     return list(found)
 
 
-def _inlined(program: Program) -> Program:
+def inlined_cheap(program: Program) -> Program:
     """Inlines the stages whose elements are needed once, or cost nothing to compute again."""
     position = 0
     while position < len(program.stages):
@@ -129,4 +129,4 @@ def _repeats(reader: Stage, stage: Stage) -> bool:
     return own is None or other is None or other > own
 
 
-__all__ = ["Declined", "Result", "schedule_program"]
+__all__ = ["Result", "inlined_cheap", "schedule_program"]

@@ -145,7 +145,7 @@ def _stage(stmt: Any) -> Stage | Declined:
     if number(stmt.predicate) != 1 or block.alloc_buffers or block.match_buffers:
         return Declined(f"the block `{block.name_hint}` has a condition or buffers of its own")
     bound = list(stmt.iter_values)
-    if any(not any(b.same_as(loop.loop_var) for loop in loops) for b in bound):
+    if any(number(b) != 0 and not any(b.same_as(loop.loop_var) for loop in loops) for b in bound):
         return Declined(f"the block `{block.name_hint}` does not run over plain loops")
     axes = []
     for it in block.iter_vars:
