@@ -65,7 +65,7 @@ def convert(
 
     Args:
         source: A `Model`, or anything that `load` takes.
-        backend: `tflite` or `onnx`.
+        backend: `tflite`, `onnx` or `tvm`.
         io_layout: `source` keeps the layout of public inputs and outputs; `nhwc` changes image-like ones.
         opset: Opset of an ONNX artifact.
         fp16: Make a float16 ONNX artifact.
@@ -88,7 +88,7 @@ def convert(
     """
     from edgekit import plugins
     from edgekit.artifact.verification import not_verified
-    from edgekit.lowering.backends import Recipe, backend_for
+    from edgekit.lowering.backends import Recipe, backend_for, stand_in_for
     from edgekit.passes.pipeline import prepare
 
     plugins.load_all()
@@ -108,10 +108,14 @@ def convert(
     artifact = replace(artifact, recipe={**artifact.recipe, "passes": passes})
     if not verify:
         return artifact.with_verification(not_verified("verification was switched off"))
+    from edgekit.consistency.stand_in import verdict_by
     from edgekit.consistency.verify import verify as verify_artifact
 
     step("verify")
-    return artifact.with_verification(verify_artifact(model, artifact, inputs=inputs, tolerance=tolerance))
+    here = stand_in_for(backend, recipe)
+    runnable = artifact if here is None else build(model, prepared, here)
+    verification = verify_artifact(model, runnable, inputs=inputs, tolerance=tolerance)
+    return artifact.with_verification(verification if here is None else verdict_by(verification))
 
 
 def open(directory: str | Path) -> Artifact:

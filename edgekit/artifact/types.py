@@ -92,7 +92,7 @@ class Artifact:
     """A converted model with all that is known of it.
 
     Attributes:
-        backend: `tflite` or `onnx`.
+        backend: `tflite`, `onnx` or `tvm`.
         files: The model first, then what it needs beside it.
         source: The model it was made from.
         inputs: The source model's inputs: names, dtypes, shapes, order.

@@ -44,6 +44,8 @@ ASIDE = ".mismatch"
 )
 @click.option("--opset", type=click.IntRange(min=7), help="Opset of an ONNX artifact.")
 @click.option("--fp16", is_flag=True, help="Make a float16 ONNX artifact.")
+@click.option("--triple", help="LLVM target triple of a TVM library.  [default: this machine]")
+@click.option("--mcpu", help="CPU that a TVM library is compiled for.  [default: this machine's]")
 @click.option("--verify/--no-verify", default=True, help="Compare with the source model.  [default: verify]")
 @click.option("--inputs", type=FILE, help="Inputs to verify with: .npz, .npy or .safetensors.")
 @click.option(
@@ -67,6 +69,8 @@ def command(
     io_layout: str,
     opset: int | None,
     fp16: bool,
+    triple: str | None,
+    mcpu: str | None,
     verify: bool,
     inputs: Path | None,
     tolerance: float | None,
@@ -86,6 +90,7 @@ def command(
 
     console.subject = Subject(Path(model).name or model)
     labels = _text(label_file) if label_file else None
+    own = _own_options(backend, triple=("triple", triple), mcpu=("cpu", mcpu))
     with console.stages() as stage:
         stage("import")  # `convert` names the later ones
         source = api.load(model, allow_pickle=allow_pickle)
@@ -100,6 +105,7 @@ def command(
             inputs=inputs,
             tolerance=tolerance,
             labels=labels,
+            options=own,
             progress=stage,
         )
         stage("write")
@@ -108,6 +114,19 @@ def command(
     report = replace(report, environment={**environment(), **report.environment})
     write_text(folder / describe.REPORT_NAME, render(report, "json"))
     return report
+
+
+def _own_options(backend: str, **given: tuple[str, str | None]) -> dict[str, str]:
+    """Returns the options of the TVM backend by its names for them; given are name and value by flag.
+
+    Raises:
+        click.UsageError: If one is given for another backend.
+    """
+    options = {name: value for name, value in given.values() if value is not None}
+    if options and backend != "tvm":
+        flags = ", ".join(f"--{flag}" for flag, (_, value) in given.items() if value is not None)
+        raise click.UsageError(f"{flags} applies to `--backend tvm` only, not to `{backend}`")
+    return options
 
 
 def _save(artifact: Artifact, folder: Path) -> Path:

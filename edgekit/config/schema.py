@@ -22,7 +22,7 @@ class Convert(_Strict):
     cloned must not be able to switch it on.
     """
 
-    backend: Literal["tflite", "onnx"] | None = None
+    backend: Literal["tflite", "onnx", "tvm"] | None = None
     io_layout: Literal["source", "nhwc"] | None = None
     opset: int | None = Field(default=None, ge=7)
     fp16: bool | None = None
@@ -31,6 +31,8 @@ class Convert(_Strict):
     allow_approximate: bool | None = None
     inputs: str | None = None
     label_file: str | None = None
+    triple: str | None = None
+    mcpu: str | None = None
 
 
 class Settings(_Strict):

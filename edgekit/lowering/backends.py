@@ -68,6 +68,26 @@ def backend_for(name: str) -> Backend:
     return backend
 
 
+_STAND_INS: Mapping[str, str] = {"tvm": "edgekit.lowering.tvm.backend:stand_in"}
+
+
+def stand_in_for(name: str, recipe: Recipe) -> Recipe | None:
+    """Returns how to build, for this machine, what a recipe builds for another one.
+
+    Args:
+        name: The backend.
+        recipe: The options of the conversion.
+
+    Returns:
+        `None` if the artifact itself runs on this machine.
+    """
+    if name not in _STAND_INS:
+        return None
+    module, _, attribute = _STAND_INS[name].partition(":")
+    stand_in: Callable[[Recipe], Recipe | None] = getattr(importlib.import_module(module), attribute)
+    return stand_in(recipe)
+
+
 def source_of(model: Model) -> Source:
     """Returns what an artifact says of the model it was made from."""
     path = None if model.path is None else model.path.name

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from edgekit.artifact import Artifact, ArtifactFile, Binding
@@ -52,6 +52,14 @@ def build(source: Model, prepared: Prepared, recipe: Recipe) -> Artifact:
         versions=versions("onnx", "onnx-ir", "apache-tvm", "apache-tvm-ffi"),
         diagnostics=lowered.diagnostics,
     )
+
+
+def stand_in(recipe: Recipe) -> Recipe | None:
+    """Returns the recipe of the same module for this machine; `None` if it is meant for it already."""
+    options = TvmOptions.of(recipe.options)
+    if options.is_host:
+        return None
+    return replace(recipe, options={**recipe.options, "triple": None, "cpu": None, "device": "llvm"})
 
 
 def _library(lowered: Lowered, source: Model, options: TvmOptions) -> tuple[bytes, str]:

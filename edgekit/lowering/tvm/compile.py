@@ -90,7 +90,9 @@ def executable(module: Any, target: Any, options: TvmOptions) -> Any:
             passes.AttachGlobalSymbol(),
         ]
     )
-    with target, tvm.transform.PassContext(opt_level=options.opt_level):
+    # LLVM shares common subexpressions itself; TVM's own pass takes minutes on large expressions.
+    config = {"tirx.disable_cse_tir": True}
+    with target, tvm.transform.PassContext(opt_level=options.opt_level, config=config):
         return relax.build(module, target=target, relax_pipeline=pipeline, exec_mode="bytecode")
 
 
@@ -108,7 +110,7 @@ def link(built: Any, options: TvmOptions) -> bytes:
         path = Path(folder, "model.so")
 
         def run(output: str, objects: Sequence[str], **_: Any) -> None:
-            call = [*command, "-shared", "-fPIC", "-o", output, *objects, "-lm"]
+            call = [*command, "-shared", "-fPIC", "-o", output, *objects, "-lm", *_open_symbols(command)]
             done = subprocess.run(call, capture_output=True, text=True, check=False)
             if done.returncode:
                 last = done.stderr.strip().splitlines()[-5:]
@@ -117,6 +119,11 @@ def link(built: Any, options: TvmOptions) -> bytes:
         run.object_format = "o"  # type: ignore[attr-defined] # read by export_library
         built.export_library(str(path), fcompile=run)
         return path.read_bytes()
+
+
+def _open_symbols(command: Sequence[str]) -> list[str]:
+    """Lets zig leave symbols to the loader, as other linkers do; TVM's runtime has them."""
+    return ["-Wl,-z,undefs"] if "ziglang" in command else []
 
 
 def linker(triple: str | None) -> list[str]:

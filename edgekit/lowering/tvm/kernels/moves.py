@@ -344,3 +344,22 @@ def set_row(whole: Tensor, row: Tensor, at: Tensor) -> Tensor:
         return tir.if_then_else(i[0].astype("int64") == at(), row(0, *i[1:]), whole(*i))
 
     return compute(whole.shape, read, "set_row")
+
+
+@kernel("split_axis")
+def split_axis(x: Tensor, *, axis: int, inner: int) -> Tensor:
+    """Splits an axis into two, the second one of a given size."""
+    shape = [*x.shape[:axis], x.shape[axis] // inner, inner, *x.shape[axis + 1 :]]
+    return compute(
+        shape, lambda *i: x(*i[:axis], i[axis] * inner + i[axis + 1], *i[axis + 2 :]), "split_axis"
+    )
+
+
+@kernel("merge_axes")
+def merge_axes(x: Tensor, *, axis: int) -> Tensor:
+    """Joins an axis and the next one."""
+    inner = x.shape[axis + 1]
+    shape = [*x.shape[:axis], x.shape[axis] * inner, *x.shape[axis + 2 :]]
+    return compute(
+        shape, lambda *i: x(*i[:axis], i[axis] // inner, i[axis] % inner, *i[axis + 1 :]), "merge_axes"
+    )

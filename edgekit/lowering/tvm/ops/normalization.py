@@ -69,8 +69,8 @@ def rms_normalization(b: TVMBuilder, n: Op) -> Value:
     if x.dtype != np.float32:
         n.refuse(f"{x.dtype.name} other than by the op's function body", code="EK303")
     axes = range(n.attr("axis", -1) % x.rank, x.rank)
-    signal = Term(b, x)
-    root = ((signal * signal).mean(axes) + n.attr("epsilon", 1e-5)).map("sqrt")
+    signal, epsilon = Term(b, x), float(n.attr("epsilon", 1e-5))
+    root = ((signal * signal).mean(axes) + epsilon).map("sqrt")
     y = signal / root * n.operand(1)
     return y.value
 
