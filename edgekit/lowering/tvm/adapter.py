@@ -13,10 +13,11 @@ from edgekit.diagnostics import missing_package
 try:
     import tvm
     import tvm_ffi
-    from tvm import relax, te
+    from tvm import relax, s_tir, te
     from tvm import tirx as tir
     from tvm.script.ir_builder import IRBuilder
     from tvm.script.ir_builder import tirx as script
+    from tvm.sym import Analyzer
 except ImportError as problem:
     raise missing_package("apache-tvm", "tvm", "converting with the backend `tvm`") from problem
 
@@ -63,6 +64,7 @@ def tensor(array: Any) -> Any:
 
 
 __all__ = [
+    "Analyzer",
     "Expr",
     "IRBuilder",
     "Tensor",
@@ -70,10 +72,12 @@ __all__ = [
     "has_codegen",
     "is_int",
     "relax",
+    "s_tir",
     "same",
     "script",
     "te",
     "tensor",
     "tir",
     "tvm",
+    "tvm_ffi",
 ]

@@ -6,8 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from edgekit.lowering.tvm.schedule.expr import Ranges, free_vars, index, loads, map_loads, number, substitute
-from edgekit.lowering.tvm.schedule.names import Expr, Var, ffi, tir, tvm
+from edgekit.lowering.tvm.adapter import Expr, tir, tvm
+from edgekit.lowering.tvm.adapter import tvm_ffi as ffi
+from edgekit.lowering.tvm.schedule.expr import (
+    Ranges,
+    Var,
+    free_vars,
+    index,
+    loads,
+    map_loads,
+    number,
+    substitute,
+)
 from edgekit.lowering.tvm.schedule.nest import variable
 from edgekit.lowering.tvm.schedule.stage import Axis, Declined, Stage
 
@@ -75,19 +85,21 @@ def analyse(stage: Stage, left: Expr, right: Expr) -> Contraction | Declined:
         return Declined("a factor is not one read of a buffer")
     origin = {a.var: index(0) for a in stage.axes if a.size == 1}
     kept = tuple(a for a in stage.axes if a.size != 1)
-    stage, left, right = _substituted(replace(stage, axes=kept), left, right, origin)
+    stage, left, right = substituted(replace(stage, axes=kept), left, right, origin)
     for axis in stage.spatial:
         split = _split(axis, left)
         if split is not None:
             axes, value = split
             origin[axis.var] = value
             around = tuple(x for a in stage.axes for x in (axes if a is axis else (a,)))
-            stage, left, right = _substituted(replace(stage, axes=around), left, right, {axis.var: value})
+            stage, left, right = substituted(replace(stage, axes=around), left, right, {axis.var: value})
     in_left, in_right = free_vars(left), free_vars(right)
 
     def having(of_left: bool, of_right: bool) -> tuple[Axis, ...]:
         return tuple(
-            a for a in stage.spatial if (_among(a.var, in_left), _among(a.var, in_right)) == (of_left, of_right)
+            a
+            for a in stage.spatial
+            if (_among(a.var, in_left), _among(a.var, in_right)) == (of_left, of_right)
         )
 
     batch = having(True, True) + having(False, False)
@@ -98,7 +110,10 @@ def _among(var: Var, variables: list[Var]) -> bool:
     return any(var.same_as(v) for v in variables)
 
 
-def _substituted(stage: Stage, left: Expr, right: Expr, values: dict[Var, Expr]) -> tuple[Stage, Expr, Expr]:
+def substituted(
+    stage: Stage, left: Expr, right: Expr, values: Mapping[Var, Expr]
+) -> tuple[Stage, Expr, Expr]:
+    """Puts expressions of the stage's axes in the place of variables of a stage and its factors."""
     ranges = Ranges((a.var, 0, a.extent) for a in stage.axes)
 
     def moved(load: Any) -> Expr:
@@ -114,7 +129,10 @@ def _split(axis: Axis, left: Expr) -> tuple[list[Axis], Expr] | None:
     width = _group_width(left, axis.var)
     if width is None or axis.size is None or axis.size % width:
         return None
-    groups, members = Axis(variable("group"), index(axis.size // width)), Axis(variable("member"), index(width))
+    groups, members = (
+        Axis(variable("group"), index(axis.size // width)),
+        Axis(variable("member"), index(width)),
+    )
     parts = [a for a in (groups, members) if a.size != 1]
     if len(parts) == 1:
         return parts, parts[0].var

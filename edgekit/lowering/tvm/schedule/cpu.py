@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from edgekit.lowering.tvm.schedule.names import tvm
+from edgekit.diagnostics import error
+from edgekit.lowering.tvm.adapter import tvm
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Cpu:
 
     def lanes(self, dtype: str) -> int:
         """Returns how many elements of a dtype one register holds."""
-        return max(1, self.vector_bits // max(8, tvm.DataType(dtype).bits))
+        return max(1, self.vector_bits // max(8, int(tvm.DataType(dtype).bits)))
 
     @classmethod
     def of(cls, target: Any) -> Cpu:
@@ -41,3 +42,24 @@ class Cpu:
 
 def _has(target: Any, feature: str) -> bool:
     return bool(tvm.target.codegen.target_has_features(feature, target))
+
+
+def require_host(target: Any) -> None:
+    """Checks that code for a target runs on this machine.
+
+    Raises:
+        EdgekitError: EK204 if it does not.
+    """
+    codegen = tvm.target.codegen
+    host = tvm.target.Target({"kind": "llvm", "mcpu": codegen.llvm_get_system_cpu()})
+    if target.kind.name != "llvm" or not set(_features(target)) <= set(_features(host)):
+        raise error(
+            "EK204",
+            f"code for `{target}` does not run on this machine, so it cannot be measured here",
+            help="tune on the device, and copy the log",
+        )
+
+
+def _features(target: Any) -> list[str]:
+    triple = str(target.attrs.get("mtriple", tvm.target.codegen.llvm_get_system_triple()))
+    return [triple.split("-")[0], *map(str, tvm.target.codegen.llvm_get_cpu_features(target))]

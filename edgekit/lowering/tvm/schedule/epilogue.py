@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from edgekit.lowering.tvm.schedule.expr import index, loads, map_loads, number, substitute
-from edgekit.lowering.tvm.schedule.names import Expr, Var, tir
+from edgekit.lowering.tvm.adapter import Expr, tir
+from edgekit.lowering.tvm.schedule.expr import Var, index, loads, map_loads, number, same, substitute
 from edgekit.lowering.tvm.schedule.stage import Declined, Program, Stage
 
 
@@ -32,7 +32,7 @@ class Epilogue:
     def store(self, element: Expr, places: Mapping[Var, Expr]) -> tir.BufferStore:
         """Writes the result of an element at given places of the axes."""
         value = map_loads(
-            substitute(self.value, places), lambda l: element if l.source.same_as(self.source) else l
+            substitute(self.value, places), lambda load: element if load.source.same_as(self.source) else load
         )
         return tir.BufferStore(self.buffer, value, [substitute(i, places) for i in self.indices])
 
@@ -46,9 +46,7 @@ def of(program: Program, position: int) -> Epilogue:
         return Epilogue(stage.buffer, stage.indices, own, stage.buffer, 0)
     after, places = found
     value = substitute(after.value, places)
-    return Epilogue(
-        after.buffer, tuple(substitute(i, places) for i in after.indices), value, stage.buffer, 1
-    )
+    return Epilogue(after.buffer, tuple(substitute(i, places) for i in after.indices), value, stage.buffer, 1)
 
 
 def _next(program: Program, position: int) -> tuple[Stage, dict[Var, Expr]] | Declined:
@@ -61,23 +59,21 @@ def _next(program: Program, position: int) -> tuple[Stage, dict[Var, Expr]] | De
     after = program.stages[position + 1]
     if readers[0] is not after or after.init is not None:
         return Declined("the result is not read by an elementwise stage")
-    own = [l for l in loads(after.value) if l.source.same_as(stage.buffer)]
+    own = [load for load in loads(after.value) if load.source.same_as(stage.buffer)]
     places = {a.var: index(0) for a in after.axes if a.size == 1}
-    for inside, outside in zip(own[0].indices, stage.indices, strict=True):
+    for inside, outside, size in zip(own[0].indices, stage.indices, stage.buffer.ty.shape, strict=True):
         axis = after.axis_of(inside)
-        if axis is not None:
+        if axis is not None and axis.var not in places and same(axis.extent, size):
             places[axis.var] = outside
-        elif number(inside) != 0:
+        elif number(size) != 1:
             return Declined("the result is not read element by element")
     if any(a.var not in places for a in after.axes):
         return Declined("the next stage is larger than the result")
     first = [substitute(i, places) for i in own[0].indices]
-    if any(not _same(first, [substitute(i, places) for i in l.indices]) for l in own[1:]):
+    if not all(
+        same(x, y)
+        for load in own[1:]
+        for x, y in zip(first, (substitute(i, places) for i in load.indices), strict=True)
+    ):
         return Declined("the result is read at several places")
     return after, places
-
-
-def _same(a: list[Expr], b: list[Expr]) -> bool:
-    from edgekit.lowering.tvm.schedule.names import tvm
-
-    return all(tvm.ir.structural_equal(x, y) for x, y in zip(a, b, strict=True))

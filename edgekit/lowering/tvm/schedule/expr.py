@@ -5,9 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from edgekit.lowering.tvm.schedule.names import Analyzer, Expr, Var, ffi, tir, tvm
+from edgekit.lowering.tvm.adapter import Analyzer, Expr, tir, tvm
+from edgekit.lowering.tvm.adapter import tvm_ffi as ffi
 
 Load = tvm.ir.TensorLoad
+Stmt = Any
+"""A statement of TIR."""
+Var = Any
+"""A variable of TIR: a loop's, a size's or a buffer."""
+PrimFunc = Any
+"""A function of TIR."""
 
 
 def index(value: Expr | int) -> Expr:
@@ -20,6 +27,11 @@ def number(expr: Expr) -> int | None:
     if isinstance(expr, int):
         return expr
     return int(expr.value) if isinstance(expr, tir.IntImm) else None
+
+
+def same(a: Expr, b: Expr) -> bool:
+    """Tells whether two expressions are written alike."""
+    return bool(ffi.structural_equal(a, b))
 
 
 def is_buffer(var: Any) -> bool:

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from edgekit.lowering.tvm.adapter import s_tir, tir, tvm
+from edgekit.lowering.tvm.adapter import tvm_ffi as ffi
 from edgekit.lowering.tvm.schedule.cpu import Cpu
-from edgekit.lowering.tvm.schedule.expr import loads
-from edgekit.lowering.tvm.schedule.names import PrimFunc, Stmt, Var, ffi, s_tir, tir, tvm
+from edgekit.lowering.tvm.schedule.expr import PrimFunc, Stmt, Var, loads
 from edgekit.lowering.tvm.schedule.nest import sequence
 from edgekit.lowering.tvm.schedule.pack import Pack
 from edgekit.lowering.tvm.schedule.rules.table import Scheduled, Task, load_rules
-from edgekit.lowering.tvm.schedule.stage import Declined, Program, Stage, inlined
+from edgekit.lowering.tvm.schedule.stage import Program, Stage, elements, inlined
 
 
 @dataclass(frozen=True)
@@ -46,11 +47,12 @@ def schedule_program(
     Returns:
         The function and how its constants are packed.
     """
-    program = _inlined(program)
+    program = inlined_cheap(program)
     bodies: list[Stmt] = []
     rules: list[str] = []
     packs: dict[int, tuple[Var, Pack]] = {}
     declined: list[tuple[str, str]] = []
+    extra: list[Var] = []
     position = 0
     while position < len(program.stages):
         task = Task(program, position, constants - packs.keys(), cpu, decision)
@@ -58,11 +60,12 @@ def schedule_program(
         rules.append(name)
         bodies.append(found.body)
         packs.update(found.packs)
+        extra += found.buffers
         position += found.stages
     params = [packs[i][0] if i in packs else p for i, p in enumerate(program.params)]
     body = sequence(bodies)
     used = _buffers(body)
-    local = [b for b in program.local if any(b.same_as(u) for u in used)]
+    local = [b for b in (*program.local, *extra) if any(b.same_as(u) for u in used)]
     func = tir.PrimFunc(params, _root(body, local), attrs=_attrs(program))
     return Result(func, {i: p for i, (_, p) in packs.items()}, tuple(rules), tuple(declined))
 
@@ -96,7 +99,7 @@ def _buffers(body: Stmt) -> list[Var]:
     return list(found)
 
 
-def _inlined(program: Program) -> Program:
+def inlined_cheap(program: Program) -> Program:
     """Inlines the stages whose elements are needed once, or cost nothing to compute again."""
     position = 0
     while position < len(program.stages):
@@ -111,11 +114,19 @@ def _inlined(program: Program) -> Program:
 def _worth_inlining(program: Program, stage: Stage) -> bool:
     if stage.init is not None or not program.is_local(stage.buffer):
         return False
-    readers = program.readers(stage.buffer)
     if isinstance(stage.value, tvm.ir.TensorLoad):
         return True
-    uses = sum(1 for r in readers for load in loads(r.value) if load.source.same_as(stage.buffer))
-    return len(readers) == 1 and readers[0].init is None and uses == 1
+    readers = program.readers(stage.buffer)
+    if len(readers) != 1 or readers[0].init is not None:
+        return False
+    uses = sum(1 for load in loads(readers[0].value) if load.source.same_as(stage.buffer))
+    return uses == 1 and not _repeats(readers[0], stage)
 
 
-__all__ = ["Declined", "Result", "schedule_program"]
+def _repeats(reader: Stage, stage: Stage) -> bool:
+    """Tells whether a reader would compute elements of a stage several times."""
+    own, other = elements(stage.axes), elements(reader.axes)
+    return own is None or other is None or other > own
+
+
+__all__ = ["Result", "inlined_cheap", "schedule_program"]

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from edgekit.lowering.tvm.adapter import relax, tir, tvm
 from edgekit.lowering.tvm.schedule.cpu import Cpu
 from edgekit.lowering.tvm.schedule.function import Result, schedule_program
 from edgekit.lowering.tvm.schedule.layout import arrange, channels_last
-from edgekit.lowering.tvm.schedule.names import relax, tir, tvm
 from edgekit.lowering.tvm.schedule.stage import Program, read
+from edgekit.lowering.tvm.schedule.workload import workload
 
 
 def calls(mod: Any) -> dict[str, list[Any]]:
@@ -36,22 +37,37 @@ def constants_of(sites: list[Any]) -> frozenset[int]:
     return frozenset(common or ())
 
 
-def schedule_functions(mod: Any, cpu: Cpu, decisions: Mapping[str, Any]) -> Any:
-    """Schedules every function of TIR that reads as stages; the others stay as TVM made them."""
+def programs_of(mod: Any) -> dict[str, Program]:
+    """Reads the functions that the graph calls and that have the form of stages; views are none."""
     sites = calls(mod)
     programs: dict[str, Program] = {}
     for var, func in mod.functions.items():
         if not isinstance(func, tir.PrimFunc) or not sites.get(var.name_hint):
             continue
         if relax.analysis.has_reshape_pattern(func):
-            continue  # it becomes a view
+            continue
         program = read(func)
         if isinstance(program, Program):
             programs[var.name_hint] = program
-    programs, moved = arrange(mod, programs)
-    results = {
-        name: schedule_program(program, constants_of(sites[name]), cpu) for name, program in programs.items()
-    }
+    return programs
+
+
+def arranged_programs(mod: Any) -> dict[str, tuple[Program, frozenset[int], int]]:
+    """Returns each program in its layout, the positions of its constants and how often it is called."""
+    sites = calls(mod)
+    programs, _ = arrange(mod, programs_of(mod))
+    return {name: (p, constants_of(sites[name]), len(sites[name])) for name, p in programs.items()}
+
+
+def schedule_functions(mod: Any, cpu: Cpu, decisions: Mapping[str, Mapping[str, Any]]) -> Any:
+    """Schedules every function of TIR that reads as stages; the others stay as TVM made them."""
+    sites = calls(mod)
+    programs, moved = arrange(mod, programs_of(mod))
+    results: dict[str, Result] = {}
+    for name, program in programs.items():
+        constants = constants_of(sites[name])
+        decision = decisions.get(workload(program, constants)) if decisions else None
+        results[name] = schedule_program(program, constants, cpu, decision)
     return _replaced(mod, results, moved)
 
 

@@ -7,13 +7,13 @@ than a function of stages sees (inputs and outputs of the graph, constants, view
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from edgekit.lowering.tvm.adapter import Expr, relax, tvm
 from edgekit.lowering.tvm.schedule import contraction as con
-from edgekit.lowering.tvm.schedule.expr import free_vars, is_buffer, loads, number
-from edgekit.lowering.tvm.schedule.names import Expr, Var, relax, tvm
+from edgekit.lowering.tvm.schedule.expr import Var, free_vars, is_buffer, loads, number
 from edgekit.lowering.tvm.schedule.stage import Declined, Program, Stage, permuted
 
 CHANNELS = 1
@@ -27,7 +27,7 @@ def channels_last(rank: int) -> tuple[int, ...]:
 
 @dataclass
 class _Tensors:
-    """Tensors of the whole module; buffers of functions and variables of the graph that are one are joined."""
+    """Tensors of the module; variables of the graph and buffers of functions that are one are joined."""
 
     parent: dict[Var, Var] = field(default_factory=dict)
     fixed: set[Var] = field(default_factory=set)
@@ -85,7 +85,7 @@ def arrange(mod: Any, programs: Mapping[str, Program]) -> tuple[dict[str, Progra
     new: dict[str, Program] = {}
     results: set[str] = set()
     for name, program in programs.items():
-        perms = {
+        perms: dict[Var, Sequence[int]] = {
             b: channels_last(len(b.ty.shape))
             for b in (*program.params, *program.local)
             if is_buffer(b) and tensors.find(b) in moved
@@ -130,7 +130,9 @@ def _wanted(program: Program, stage: Stage) -> Iterable[Var]:
         taps = any(v.same_as(s) for v in read_channel for s in summed)
         if channel and _in(channel[0], free_vars(right)) and (taps or _in(channel[0], read_channel)):
             places = [free_vars(i) for i in stage.indices[2:]]
-            if slides or any(p and _in(p[0], free_vars(left)) and not _in(p[0], free_vars(right)) for p in places):
+            if slides or any(
+                p and _in(p[0], free_vars(left)) and not _in(p[0], free_vars(right)) for p in places
+            ):
                 yield stage.buffer
                 yield reads[0].source
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from edgekit.lowering.tvm.schedule.expr import index, number
-from edgekit.lowering.tvm.schedule.names import Expr, Stmt, Var, tir
+from edgekit.lowering.tvm.adapter import Expr, tir
+from edgekit.lowering.tvm.schedule.expr import Stmt, Var, index, number
+from edgekit.lowering.tvm.schedule.stage import Axis, elements
 
 PARALLEL_ELEMENTS = 1 << 14
 """Below this many scalar operations a nest stays on one thread: waking others costs more."""
@@ -59,11 +60,17 @@ class Loop:
 
 def nested(loops: Sequence[Loop], body: Stmt, *, threads: bool) -> Stmt:
     """Writes loops around a body, outermost first; `threads` runs the first real one in parallel."""
-    first = next((i for i, l in enumerate(loops) if number(l.extent) != 1), None)
+    first = next((i for i, loop in enumerate(loops) if number(loop.extent) != 1), None)
     for i, loop in reversed(list(enumerate(loops))):
         write = parallel if threads and i == first else serial
         body = write(loop.var, loop.extent, body, loop.begin)
     return body
+
+
+def worth_threads(axes: Sequence[Axis]) -> bool:
+    """Tells whether the turns of axes are many enough to share; sizes of run time count as many."""
+    count = elements(axes)
+    return count is None or count >= PARALLEL_ELEMENTS
 
 
 def tiles(extent: int, width: int) -> int:

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgekit.lowering.tvm.adapter import Expr
 from edgekit.lowering.tvm.schedule.expr import linear, number
-from edgekit.lowering.tvm.schedule.names import Expr
 from edgekit.lowering.tvm.schedule.nest import tiles
 from edgekit.lowering.tvm.schedule.stage import Axis, Declined
 

@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from edgekit.lowering.tvm.schedule.expr import Load, is_buffer, map_loads, number, substitute
-from edgekit.lowering.tvm.schedule.names import Expr, PrimFunc, Var, s_tir, tir
+from edgekit.lowering.tvm.adapter import Expr, s_tir, tir
+from edgekit.lowering.tvm.schedule.expr import Load, PrimFunc, Var, is_buffer, map_loads, number, substitute
 
 
 @dataclass(frozen=True)
@@ -96,6 +96,16 @@ class Declined:
     reason: str
 
 
+def elements(axes: Sequence[Axis]) -> int | None:
+    """Returns how many turns axes make together, None if that is known only at run time."""
+    total = 1
+    for axis in axes:
+        if axis.size is None:
+            return None
+        total *= axis.size
+    return total
+
+
 def read(func: PrimFunc) -> Program | Declined:
     """Reads a function as stages.
 
@@ -134,8 +144,8 @@ def _stage(stmt: Any) -> Stage | Declined:
         return Declined(f"the block `{block.name_hint}` is not one assignment")
     if number(stmt.predicate) != 1 or block.alloc_buffers or block.match_buffers:
         return Declined(f"the block `{block.name_hint}` has a condition or buffers of its own")
-    bound = [v for v in stmt.iter_values]
-    if any(not any(b.same_as(loop.loop_var) for loop in loops) for b in bound):
+    bound = list(stmt.iter_values)
+    if any(number(b) != 0 and not any(b.same_as(loop.loop_var) for loop in loops) for b in bound):
         return Declined(f"the block `{block.name_hint}` does not run over plain loops")
     axes = []
     for it in block.iter_vars:
@@ -158,7 +168,9 @@ def _reads(expr: Expr, buffer: Var) -> bool:
     return any(load.source.same_as(buffer) for load in loads(expr))
 
 
-def with_buffers(program: Program, change: Callable[[Var, Sequence[Expr]], tuple[Var, list[Expr]]]) -> Program:
+def with_buffers(
+    program: Program, change: Callable[[Var, Sequence[Expr]], tuple[Var, list[Expr]]]
+) -> Program:
     """Replaces buffers and the indices into them, wherever they are read and written."""
 
     def moved(load: Any) -> Expr:
@@ -182,9 +194,7 @@ def with_buffers(program: Program, change: Callable[[Var, Sequence[Expr]], tuple
 
 def permuted(program: Program, perms: dict[Var, Sequence[int]]) -> Program:
     """Stores buffers with their axes in another order."""
-    new = {
-        b: tir.decl_buffer([b.ty.shape[p] for p in perm], b.ty.dtype, b.name) for b, perm in perms.items()
-    }
+    new = {b: tir.decl_buffer([b.ty.shape[p] for p in perm], b.ty.dtype, b.name) for b, perm in perms.items()}
 
     def change(buffer: Var, indices: Sequence[Expr]) -> tuple[Var, list[Expr]]:
         if buffer not in new:
@@ -203,10 +213,19 @@ def inlined(program: Program, stage: Stage) -> Program:
         places = {v: i for v, i in zip(stage.indices, load.indices, strict=True) if number(v) is None}
         return substitute(stage.value, places)
 
-    kept = tuple(
-        replace(s, value=map_loads(s.value, at)) for s in program.stages if s is not stage
-    )
+    kept = tuple(replace(s, value=map_loads(s.value, at)) for s in program.stages if s is not stage)
     return replace(program, stages=kept, local=tuple(b for b in program.local if not b.same_as(stage.buffer)))
 
 
-__all__ = ["Axis", "Declined", "Load", "Program", "Stage", "inlined", "permuted", "read", "with_buffers"]
+__all__ = [
+    "Axis",
+    "Declined",
+    "Load",
+    "Program",
+    "Stage",
+    "elements",
+    "inlined",
+    "permuted",
+    "read",
+    "with_buffers",
+]

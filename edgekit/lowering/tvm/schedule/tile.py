@@ -11,6 +11,12 @@ LATENCY = 4.0
 """Cycles until the result of a multiply-add can be added to."""
 PORTS = 2
 """Multiply-adds, and reads, that a core starts per cycle."""
+OVERHEAD = 0.5
+"""Cycles per step for the loop itself."""
+FIRST_CACHE, SECOND_CACHE = 1 << 14, 1 << 18
+"""Bytes that stay in a cache beside the rest of the working set."""
+FROM_SECOND, FROM_THIRD = 16.0, 8.0
+"""Bytes per cycle that arrive from the second cache and from behind it."""
 
 
 @dataclass(frozen=True)
@@ -27,29 +33,47 @@ class Tile:
         return self.vectors * self.lanes
 
 
-def candidates(rows: int | None, columns: int, cpu: Cpu, dtype: str, *, shared: bool) -> list[Tile]:
-    """Lists the tiles that fit the registers, the one with the fewest estimated cycles first.
+@dataclass(frozen=True)
+class Work:
+    """What is to be tiled.
 
-    Args:
-        rows: Rows to cover, or None if known only at run time.
-        columns: Columns to cover.
-        cpu: The CPU.
-        dtype: Type of the accumulators.
+    Attributes:
+        rows: Rows of the result; 1 if nothing can be the rows of a tile.
+        columns: Columns of the result.
+        steps: Products summed for each element.
+        dtype: Type of the sums.
         shared: Whether the left factor is read by lanes too, as in a depthwise convolution.
     """
-    lanes = min(cpu.lanes(dtype), columns)
+
+    rows: int
+    columns: int
+    steps: int
+    dtype: str
+    shared: bool
+
+
+def candidates(work: Work, cpu: Cpu) -> list[Tile]:
+    """Lists the tiles that fit the registers, the one with the fewest estimated cycles first."""
+    lanes = min(cpu.lanes(work.dtype), work.columns)
     found = []
-    for height in range(1, min(rows or 16, 16) + 1):
-        for vectors in range(1, min(columns // lanes, 8) + 1):
-            spare = 1 if cpu.folds_broadcast or vectors == 1 else vectors + 1
-            if height * vectors + spare <= cpu.registers:
-                tile = Tile(height, vectors, lanes)
-                found.append((_cycles(tile, rows or 1024, columns, shared), -height * vectors, height, tile))
+    for rows in range(1, min(work.rows, 16) + 1):
+        for vectors in range(1, min(work.columns // lanes, 8) + 1):
+            tile = Tile(rows, vectors, lanes)
+            if rows * vectors + _spare(vectors, cpu) <= cpu.registers:
+                found.append((_cycles(tile, work, cpu), -rows * vectors, rows, tile))
     return [tile for *_, tile in sorted(found, key=lambda f: f[:3])]
 
 
-def _cycles(tile: Tile, rows: int, columns: int, shared: bool) -> float:
-    work = tile.rows * tile.vectors
-    reads = work + tile.vectors if shared else tile.rows + tile.vectors
-    step = max(work / PORTS, reads / PORTS, LATENCY)
-    return step * tiles(rows, tile.rows) * tiles(columns, tile.width)
+def _spare(vectors: int, cpu: Cpu) -> int:
+    """Returns the registers that operands take; one column is unrolled along the sum, which takes more."""
+    return 5 if vectors == 1 else vectors + (0 if cpu.folds_broadcast else 1)
+
+
+def _cycles(tile: Tile, work: Work, cpu: Cpu) -> float:
+    products = tile.rows * tile.vectors
+    reads = products + tile.vectors if work.shared else tile.rows + tile.vectors
+    stream = tile.vectors * cpu.vector_bits / 8
+    panel = stream * work.steps
+    arrival = 0.0 if panel <= FIRST_CACHE else stream / (FROM_SECOND if panel <= SECOND_CACHE else FROM_THIRD)
+    step = max(products / PORTS, reads / PORTS, LATENCY, arrival) + OVERHEAD
+    return step * tiles(work.rows, tile.rows) * tiles(work.columns, tile.width)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from edgekit.lowering.tvm.schedule.cpu import Cpu
-from edgekit.lowering.tvm.schedule.names import Stmt, Var
+from edgekit.lowering.tvm.schedule.expr import Stmt, Var
 from edgekit.lowering.tvm.schedule.pack import Pack
 from edgekit.lowering.tvm.schedule.stage import Declined, Program, Stage
 

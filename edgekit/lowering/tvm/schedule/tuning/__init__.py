@@ -1,0 +1,1 @@
+"""Measures tiles on this machine and keeps what it learns in a log."""
