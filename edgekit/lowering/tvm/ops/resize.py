@@ -6,8 +6,8 @@ import numpy as np
 
 from edgekit.lowering.ledger import Value
 from edgekit.lowering.op import Op
-from edgekit.lowering.tflite.ops.resize import Wanted, read
-from edgekit.lowering.tflite.resampling import LINEAR, Axis, Kernel, nearest, weights
+from edgekit.lowering.resampling import LINEAR, Axis, Kernel, nearest, weights
+from edgekit.lowering.resizing import Wanted, read
 from edgekit.lowering.tvm.builder import TVMBuilder, computed
 from edgekit.lowering.tvm.table import lowers
 from edgekit.lowering.tvm.term import Term
