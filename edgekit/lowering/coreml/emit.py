@@ -71,7 +71,8 @@ def _with_aliases(main: Subgraph) -> Mapping[Value, str]:
 
 _RESERVED = frozenset(
     ("any", "bf16", "bool", "dict", "false", "fp16", "fp32", "fp64", "func", "int16", "int32", "int64",
-     "int8", "list", "program", "state", "string", "tensor", "true", "tuple", "uint16", "uint32", "uint64", "uint8")
+     "int8", "list", "program", "state", "string", "tensor", "true", "tuple", "uint16", "uint32", "uint64",
+     "uint8")
 )  # fmt: skip
 """Words of MIL's text form: coremltools renames what is called so, after the fact."""
 
