@@ -31,6 +31,8 @@ def reduction(task: Task) -> Scheduled | Declined:
     term = _term(stage)
     if isinstance(term, Declined):
         return term
+    if reads_bools(term):
+        return Declined("the stage reads bools, which vectors cannot")
     axis = next((a for a in reversed(stage.reduction) if contiguous(term, a.var)), None)
     if axis is None:
         return Declined("no axis that is reduced lies along the memory")
