@@ -16,6 +16,7 @@ from edgekit.lowering.tvm.schedule.expr import (
     loads,
     map_loads,
     number,
+    reads_bools,
     substitute,
 )
 from edgekit.lowering.tvm.schedule.nest import variable

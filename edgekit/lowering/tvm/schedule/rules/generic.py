@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edgekit.lowering.tvm.adapter import Expr, tir
-from edgekit.lowering.tvm.schedule.expr import Stmt, Var, free_vars, index, map_loads, substitute
+from edgekit.lowering.tvm.schedule.expr import Stmt, Var, free_vars, index, map_loads, reads_bools, substitute
 from edgekit.lowering.tvm.schedule.nest import (
     Loop,
     nested,

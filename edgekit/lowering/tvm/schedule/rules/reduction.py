@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from edgekit.lowering.tvm.adapter import Expr, tir, tvm, tvm_ffi
-from edgekit.lowering.tvm.schedule.expr import Stmt, free_vars, index, loads, number, same, substitute
+from edgekit.lowering.tvm.schedule.expr import (
+    Stmt,
+    free_vars,
+    index,
+    loads,
+    number,
+    reads_bools,
+    same,
+    substitute,
+)
 from edgekit.lowering.tvm.schedule.nest import (
     Loop,
     nested,
