@@ -53,17 +53,12 @@ def loads(expr: Expr) -> list[Any]:
     return found
 
 
-def has_calls(expr: Expr, *names: str) -> bool:
-    """Tells whether an expression calls one of the named intrinsics, or any for no names."""
-    found: list[bool] = []
+def reads_bools(expr: Expr) -> bool:
+    """Tells whether an expression reads a buffer of bools.
 
-    def look(call: Any) -> None:
-        name = getattr(call.op, "name", "")
-        if not names or name in names:
-            found.append(True)
-
-    ffi.structural_walk(expr, (tvm.ir.Call, look))
-    return bool(found)
+    TVM cannot select by a vector of them: it stores bools as bytes, and then takes the bytes for no bools.
+    """
+    return any(str(load.source.ty.dtype) == "bool" for load in loads(expr))
 
 
 def substitute(expr: Expr, values: Mapping[Var, Expr]) -> Expr:
