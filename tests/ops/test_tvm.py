@@ -7,6 +7,8 @@ from typing import Any
 
 import ml_dtypes
 import numpy as np
+import onnx
+import onnx.parser
 import pytest
 
 from edgekit import api
@@ -200,3 +202,24 @@ def test_grid_sample(check: Check, draw: Callable[..., Array]) -> None:
     x, grid = draw("float32", 1, 2, 5, 4), draw("float32", 1, 3, 3, 2, scale=0.8)
     for padding in ("zeros", "border", "reflection"):
         check("GridSample", [x, grid], {"padding_mode": padding, "mode": "linear"}, tolerance=1e-4)
+
+
+@pytest.mark.parametrize("channels", [258, 256])
+@pytest.mark.parametrize("batch", ["3", "N"])
+def test_a_spectrum_by_convolution_whose_halves_overlap_in_the_last_tile(batch, channels):
+    """Intermediates that share memory would be read after they are overwritten."""
+    half = channels // 2
+    sizes = "one = Constant <value = int64[1] {1}> () "
+    sizes += f"zero = Constant <value = int64[1] {{0}}> () half = Constant <value = int64[1] {{{half}}}> () "
+    sizes += f"whole = Constant <value = int64[1] {{{channels}}}> () "
+    body = "f = Conv <strides = [64], kernel_shape = [128]> (x, w) "
+    body += "re = Slice(f, zero, half, one) im = Slice(f, half, whole, one) "
+    body += "a = Mul(re, re) b = Mul(im, im) c = Add(a, b) y = Sqrt(c)"
+    graph = f"g (float[{batch},1,320] x) => (float[{batch},{half},4] y) {{ {sizes} {body} }}"
+    model = onnx.parser.parse_model(f'<ir_version: 10, opset_import: ["" : 17]> {graph}')
+    rng = np.random.default_rng(1)
+    weights = rng.normal(size=(channels, 1, 128)).astype(np.float32)
+    model.graph.initializer.append(onnx.numpy_helper.from_array(weights, "w"))
+    assert api.convert(
+        model, "tvm", inputs={"x": rng.normal(size=(3, 1, 320)).astype(np.float32)}
+    ).verification.holds

@@ -90,8 +90,10 @@ def executable(module: Any, target: Any, options: TvmOptions) -> Any:
             passes.AttachGlobalSymbol(),
         ]
     )
-    # LLVM shares common subexpressions itself; TVM's own pass takes minutes on large expressions.
-    config = {"tirx.disable_cse_tir": True}
+    # LLVM shares common subexpressions itself; TVM's own pass takes minutes on large expressions. Storage is
+    # not rewritten, since the last tile of a loop overlaps the one before (`schedule/nest.py`): computed in
+    # place, the overlap would read what it has written.
+    config = {"tirx.disable_cse_tir": True, "tirx.disable_storage_rewrite": True}
     with target, tvm.transform.PassContext(opt_level=options.opt_level, config=config):
         return relax.build(module, target=target, relax_pipeline=pipeline, exec_mode="bytecode")
 

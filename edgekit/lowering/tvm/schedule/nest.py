@@ -81,6 +81,7 @@ def tiles(extent: int, width: int) -> int:
 def tile_start(tile: Expr, extent: int, width: int) -> Expr:
     """Returns where a tile begins; the last one overlaps its neighbour instead of passing the end.
 
-    What the overlap computes twice is the same both times, since stages have no state.
+    What the overlap computes twice is the same both times, since stages have no state, and since no buffer is
+    computed in place of another (`compile.executable` keeps TVM from that).
     """
     return tile * width if extent % width == 0 else tir.min(tile * width, index(extent - width))
