@@ -70,9 +70,9 @@ class Window:
 def windows(n: Op, kernel: Sequence[int], sizes: Sequence[int | None]) -> list[Window]:
     """Reads the attributes of a convolution or a pooling."""
     rank = len(kernel)
-    strides = (n.attr("strides") or (1,) * rank)
-    dilations = (n.attr("dilations") or (1,) * rank)
-    pads = (n.attr("pads") or (0,) * (2 * rank))
+    strides = n.attr("strides") or (1,) * rank
+    dilations = n.attr("dilations") or (1,) * rank
+    pads = n.attr("pads") or (0,) * (2 * rank)
     auto = n.attr("auto_pad", "NOTSET")
     ceil = bool(n.attr("ceil_mode", 0))
     made = []

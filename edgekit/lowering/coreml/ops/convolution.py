@@ -57,7 +57,7 @@ def conv_transpose(b: CoreMlBuilder, n: Op) -> Value:
     x, weight, bias = n.operand(0), n.operand(1), n.input(2)
     n.known(1, "W")
     _check_rank(n, x)
-    if n.attr("auto_pad", "NOTSET").startswith("SAME") and any((n.attr("output_padding") or ())):
+    if n.attr("auto_pad", "NOTSET").startswith("SAME") and any(n.attr("output_padding") or ()):
         n.refuse("`auto_pad` with `output_padding`; ONNX does not say which size that gives")
     rank = x.rank - 2
     strides = [int(s) for s in (n.attr("strides") or (1,) * rank)]
