@@ -66,19 +66,21 @@ def check(value: Runtime, wanted: ValueType) -> None:
     Raises:
         Refusal: If it is of another.
     """
-    if isinstance(wanted, TensorType) and isinstance(value, np.ndarray):
-        same = value.dtype == wanted.element.carrier and wanted.accepts(value.shape)
-        require(
-            same and wanted.element.holds(value),
-            f"the result is {describe(value)}, the program says {wanted}",
+    if not _is_of(value, wanted):
+        raise Refusal(f"the result is {describe(value)}, the program says {wanted}")
+
+
+def _is_of(value: Runtime, wanted: ValueType) -> bool:
+    if isinstance(wanted, TensorType):
+        return (
+            isinstance(value, np.ndarray)
+            and value.dtype == wanted.element.carrier
+            and wanted.accepts(value.shape)
+            and wanted.element.holds(value)
         )
-    elif isinstance(wanted, ListType):
-        require(isinstance(value, Items | tuple), f"the result is no list, the program says {wanted}")
-    else:
-        require(
-            isinstance(wanted, DictionaryType) and isinstance(value, dict),
-            f"the result is {describe(value)}, the program says {wanted}",
-        )
+    if isinstance(wanted, ListType):
+        return isinstance(value, Items | tuple)
+    return isinstance(wanted, DictionaryType) and isinstance(value, dict)
 
 
 def describe(value: Runtime) -> str:
@@ -90,9 +92,10 @@ def describe(value: Runtime) -> str:
 
 def _check_alike(row: Row, given: Mapping[str, Sequence[Runtime]]) -> None:
     tensors = [v for name in row.alike for v in given.get(name, ()) if isinstance(v, np.ndarray)]
-    kinds = {v.dtype.name for v in tensors}
-    names = ", ".join(f"`{name}`" for name in row.alike)
-    require(len(kinds) <= 1, f"{names} must have one type, they have {', '.join(sorted(kinds))}")
+    if len({v.dtype for v in tensors}) > 1:
+        names = ", ".join(f"`{name}`" for name in row.alike)
+        kinds = ", ".join(sorted({str(v.dtype) for v in tensors}))
+        raise Refusal(f"{names} must have one type, they have {kinds}")
 
 
 def _keyword(row: Row, parameter: Parameter) -> str:
