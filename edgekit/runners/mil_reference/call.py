@@ -135,6 +135,12 @@ def _tensor(parameter: Parameter, value: Runtime) -> Array:
     return value.astype(np.float32) if value.dtype.kind == "f" else value
 
 
+def _real(parameter: Parameter, value: Runtime) -> Array:
+    array = _tensor(parameter, value)
+    require(array.dtype.kind == "f", f"its parameter `{parameter.name}` takes floats, not {describe(value)}")
+    return array
+
+
 def _scalar(kinds: str) -> Callable[[Parameter, Runtime], Any]:
     def convert(parameter: Parameter, value: Runtime) -> Any:
         array = _tensor(parameter, value)
@@ -183,6 +189,7 @@ def _any(parameter: Parameter, value: Runtime) -> Any:
 
 _CONVERT: dict[str, Callable[[Parameter, Runtime], Any]] = {
     "Array": _tensor,
+    "Real": _real,
     "int": _scalar("iu"),
     "float": _scalar("fiu"),
     "bool": _scalar("b"),
