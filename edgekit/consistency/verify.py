@@ -67,6 +67,8 @@ def verify(
         EdgekitError: EK505 if the inputs given do not fit the model; EK501 for a missing package.
     """
     drawn = random_outputs(model)
+    if (artifact.recipe.get("options") or {}).get("image_input"):
+        return not_verified("an input takes pixels: it cannot be given the tensors of the source model")
     if not model.outputs:
         return not_verified("the source model has no outputs")
     if all(spec.name in drawn for spec in model.outputs):

@@ -299,11 +299,16 @@ def _cause(status: int) -> str:
 
 
 def _reach(payload: Payload) -> int:
-    """Returns the bytes of a model; for a file with all that lies beside it, as external data does."""
+    """Returns the bytes of a model; for a file with all that lies beside it, as external data does.
+
+    A Core ML package, or the specification in one, counts with the folders below it, which hold its weights.
+    """
     if isinstance(payload, bytes):
         return len(payload)
+    folder = payload if payload.suffix == ".mlpackage" else payload.parent
     try:
-        return sum(entry.stat().st_size for entry in payload.parent.iterdir() if entry.is_file())
+        entries = folder.rglob("*") if payload.suffix in (".mlpackage", ".mlmodel") else folder.iterdir()
+        return sum(entry.stat().st_size for entry in entries if entry.is_file())
     except OSError:
         return 0  # the runner reports what is wrong with the file
 

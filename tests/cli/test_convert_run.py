@@ -282,3 +282,38 @@ def test_an_input_shape_that_does_not_fit_names_the_input(run: Run, model: Path)
     assert outcome.code == 2
     assert "`x` cannot have the shape 1x3x9x9" in " ".join(outcome.stderr.split())
     assert run("convert", model, "--input-shape", "x=1x3x8x8").code == 0
+
+
+def test_core_ml_is_a_folder_inside_the_folder(run: Run, model: Path, tmp_path: Path) -> None:
+    pytest.importorskip("coremltools", reason="the extra `coreml` is not installed")
+    outcome = run("convert", model, "--backend", "coreml", "--precision", "fp32", "-o", "out")
+    assert outcome.code == 0, outcome.stderr
+    assert "is verified, 1 of 1 outputs agree" in outcome.stdout
+    assert (tmp_path / "out" / "small.mlpackage" / "Manifest.json").is_file()
+    np.save("x.npy", image())
+    outcome = run("run", "out", "-i", "x=x.npy", "-o", "y.npz")
+    assert outcome.code == 0, outcome.stderr
+    with np.load("y.npz") as saved:
+        np.testing.assert_allclose(saved["y"], expected(image()), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("flags", "text"),
+    [
+        (("--precision", "fp32"), "`--precision` belongs to `--backend coreml`, not to `tflite`"),
+        (("--backend", "coreml", "--fp16"), "`--fp16` belongs to `--backend onnx`, not to `coreml`"),
+        (("--backend", "coreml", "--compress-weights", "int8:4"), "takes no such number"),
+        (
+            ("--backend", "coreml", "--minimum-deployment-target", "iOS9"),
+            "`minimum_deployment_target` is `iOS9`",
+        ),
+        (("--backend", "coreml", "--keep-fp32", "nothing"), "neither an op nor a tensor"),
+        (("--backend", "coreml", "--image-input", "x,size"), "`size` is not KEY=VALUE"),
+    ],
+)
+def test_flags_of_one_backend(run: Run, model: Path, flags: tuple[str, ...], text: str) -> None:
+    if "coreml" in flags:
+        pytest.importorskip("coremltools", reason="the extra `coreml` is not installed")
+    outcome = run("convert", model, *flags)
+    assert outcome.code == 2
+    assert text in outcome.stderr

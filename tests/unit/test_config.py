@@ -66,11 +66,11 @@ def test_an_unknown_setting_is_an_error_at_its_line(tmp_path: Path) -> None:
 
 
 def test_every_mistake_is_reported_at_once(tmp_path: Path) -> None:
-    text = '[tool.edgekit]\ncolour = "never"\n[tool.edgekit.convert]\nbackend = "coreml"\nopset = "17"\n'
+    text = '[tool.edgekit]\ncolour = "never"\n[tool.edgekit.convert]\nbackend = "hls"\nopset = "17"\n'
     write(tmp_path / "pyproject.toml", text)
     found = problems(tmp_path)
     assert [(code, line) for code, _, line, _ in found] == [("EK202", 2), ("EK202", 4), ("EK202", 5)]
-    assert "`tflite` or `onnx`" in found[1][1]
+    assert "`tflite`, `onnx` or `coreml`" in found[1][1]
 
 
 @pytest.mark.parametrize("setting", ["allow_pickle = true", "fp16 = 1", "opset = 3", "tolerance = -1.0"])

@@ -62,7 +62,7 @@ def build(source: Model, prepared: Prepared, recipe: Recipe) -> Artifact:
         inputs=input_types(source, ported.main, emission.names, options),
         keep=_kept(ported.main, emission, options),
         origins={name: _origin(o) for name, o in origins.items()},
-        labels=None if recipe.labels is None else recipe.labels.splitlines(),
+        labels=recipe.labels,
     )
     stem = file_stem(source)
     return Artifact(

@@ -34,6 +34,9 @@ def native(b: CoreMlBuilder, n: Op) -> tuple[Value, Value, Value]:
     direction = n.attr("direction") or "forward"
     count, hidden = _DIRECTIONS[direction], int(n.attr("hidden_size"))
     x = b.transpose(n.operand(0), (1, 0, 2) if n.attr("layout", 0) else (0, 1, 2))
+    backwards = direction == "reverse"
+    if backwards:  # MIL does not say in which order a reverse layer gives its outputs
+        x, direction = b.op("reverse", x=x, axes=[0]), "forward"
     ends = ["", "_back"][:count]
     params = {name + end: v for d, end in enumerate(ends) for name, v in _parameters(b, n, d, hidden).items()}
     sequence, last, cell = b.multi(
@@ -46,6 +49,8 @@ def native(b: CoreMlBuilder, n: Op) -> tuple[Value, Value, Value]:
         dtypes=[np.float32] * 3,
         **params,
     )
+    if backwards:
+        sequence = b.op("reverse", x=sequence, axes=[0])
     return _apart(b, sequence, count, 1), _apart(b, last, count, 0), _apart(b, cell, count, 0)
 
 

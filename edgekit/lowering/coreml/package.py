@@ -32,6 +32,8 @@ values (`fuse_elementwise_to_batchnorm`), and int16 indices (`add_int16_cast`).
 """
 ORIGINS_NAME = "edgekit.origins"
 """Key of the user-defined metadata that holds the origin of each tensor, as JSON."""
+LABELS_NAME = "edgekit.labels"
+"""Key of the user-defined metadata that holds the class labels, one per line."""
 MODEL_FILE = "Data/com.apple.CoreML/model.mlmodel"
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "edgekit.mlpackage")
 _DATE = "com.github.apple.coremltools.conversion_date"
@@ -61,7 +63,7 @@ def write(
     inputs: Sequence[Any] | None,
     keep: frozenset[str],
     origins: Mapping[str, Any],
-    labels: Sequence[str] | None,
+    labels: str | None,
 ) -> Package:
     """Writes a package.
 
@@ -71,7 +73,7 @@ def write(
         inputs: coremltools' input types, where the program's own are not enough.
         keep: Names of tensors whose ops stay in fp32.
         origins: JSON by name of tensor.
-        labels: Class labels.
+        labels: Class labels, one per line; stored beside the model, whose outputs stay tensors.
     """
     ct = coremltools()
     with tempfile.TemporaryDirectory(prefix="edgekit-") as folder, warnings.catch_warnings(), quiet():
@@ -81,7 +83,6 @@ def write(
             source="milinternal",
             convert_to="mlprogram",
             inputs=None if inputs is None else list(inputs),
-            classifier_config=None if labels is None else ct.ClassifierConfig(list(labels)),
             minimum_deployment_target=getattr(ct.target, options.opset),
             compute_precision=_precision(ct, options, keep),
             pass_pipeline=ct.PassPipeline(list(PASSES), "edgekit"),
@@ -91,7 +92,10 @@ def write(
         made = _compressed(ct, made, options, Path(folder))
         tensors = _tensors(made.get_spec())
         found = {actual: o for name, o in origins.items() if (actual := _actual(name, tensors))}
-        return Package(_files(Path(made.package_path), options, found), tensors)
+        texts = {ORIGINS_NAME: json.dumps(found, separators=(",", ":"), sort_keys=True)}
+        if labels is not None:
+            texts[LABELS_NAME] = labels
+        return Package(_files(Path(made.package_path), options, texts), tensors)
 
 
 def _actual(name: str, tensors: frozenset[str]) -> str | None:
@@ -127,18 +131,18 @@ def _compressed(ct: Any, made: Any, options: CoreMlOptions, folder: Path) -> Any
     return ct.models.MLModel(str(folder / "compressed.mlpackage"), skip_model_load=True)
 
 
-def _files(package: Path, options: CoreMlOptions, origins: Mapping[str, Any]) -> dict[str, bytes]:
+def _files(package: Path, options: CoreMlOptions, texts: Mapping[str, str]) -> dict[str, bytes]:
     """Reads a package; its model gets metadata and its manifest names that depend on nothing else."""
     paths = sorted(p.relative_to(package).as_posix() for p in package.rglob("*") if p.is_file())
     rest = [p for p in paths if p not in (MODEL_FILE, "Manifest.json")]
     return {
-        MODEL_FILE: _model(package / MODEL_FILE, options, origins),
+        MODEL_FILE: _model(package / MODEL_FILE, options, texts),
         "Manifest.json": _manifest((package / "Manifest.json").read_text()),
         **{path: (package / path).read_bytes() for path in rest},
     }
 
 
-def _model(path: Path, options: CoreMlOptions, origins: Mapping[str, Any]) -> bytes:
+def _model(path: Path, options: CoreMlOptions, texts: Mapping[str, str]) -> bytes:
     spec = model_proto().FromString(path.read_bytes())
     meta = spec.description.metadata
     names = {
@@ -150,7 +154,8 @@ def _model(path: Path, options: CoreMlOptions, origins: Mapping[str, Any]) -> by
     for name, text in options.metadata.items():
         setattr(meta, names[name], text)
     meta.userDefined.pop(_DATE, None)  # the same model gives the same bytes
-    meta.userDefined[ORIGINS_NAME] = json.dumps(origins, separators=(",", ":"), sort_keys=True)
+    for name, text in texts.items():
+        meta.userDefined[name] = text
     return bytes(spec.SerializeToString(deterministic=True))
 
 

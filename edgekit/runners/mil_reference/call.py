@@ -66,19 +66,21 @@ def check(value: Runtime, wanted: ValueType) -> None:
     Raises:
         Refusal: If it is of another.
     """
-    if isinstance(wanted, TensorType) and isinstance(value, np.ndarray):
-        same = value.dtype == wanted.element.carrier and wanted.accepts(value.shape)
-        require(
-            same and wanted.element.holds(value),
-            f"the result is {describe(value)}, the program says {wanted}",
+    if not _is_of(value, wanted):
+        raise Refusal(f"the result is {describe(value)}, the program says {wanted}")
+
+
+def _is_of(value: Runtime, wanted: ValueType) -> bool:
+    if isinstance(wanted, TensorType):
+        return (
+            isinstance(value, np.ndarray)
+            and value.dtype == wanted.element.carrier
+            and wanted.accepts(value.shape)
+            and wanted.element.holds(value)
         )
-    elif isinstance(wanted, ListType):
-        require(isinstance(value, Items | tuple), f"the result is no list, the program says {wanted}")
-    else:
-        require(
-            isinstance(wanted, DictionaryType) and isinstance(value, dict),
-            f"the result is {describe(value)}, the program says {wanted}",
-        )
+    if isinstance(wanted, ListType):
+        return isinstance(value, Items | tuple)
+    return isinstance(wanted, DictionaryType) and isinstance(value, dict)
 
 
 def describe(value: Runtime) -> str:
@@ -90,9 +92,10 @@ def describe(value: Runtime) -> str:
 
 def _check_alike(row: Row, given: Mapping[str, Sequence[Runtime]]) -> None:
     tensors = [v for name in row.alike for v in given.get(name, ()) if isinstance(v, np.ndarray)]
-    kinds = {v.dtype.name for v in tensors}
-    names = ", ".join(f"`{name}`" for name in row.alike)
-    require(len(kinds) <= 1, f"{names} must have one type, they have {', '.join(sorted(kinds))}")
+    if len({v.dtype for v in tensors}) > 1:
+        names = ", ".join(f"`{name}`" for name in row.alike)
+        kinds = ", ".join(sorted({str(v.dtype) for v in tensors}))
+        raise Refusal(f"{names} must have one type, they have {kinds}")
 
 
 def _keyword(row: Row, parameter: Parameter) -> str:
@@ -130,6 +133,12 @@ def _tensor(parameter: Parameter, value: Runtime) -> Array:
     if not isinstance(value, np.ndarray):
         raise Refusal(f"its parameter `{parameter.name}` takes a tensor, not {describe(value)}")
     return value.astype(np.float32) if value.dtype.kind == "f" else value
+
+
+def _real(parameter: Parameter, value: Runtime) -> Array:
+    array = _tensor(parameter, value)
+    require(array.dtype.kind == "f", f"its parameter `{parameter.name}` takes floats, not {describe(value)}")
+    return array
 
 
 def _scalar(kinds: str) -> Callable[[Parameter, Runtime], Any]:
@@ -180,6 +189,7 @@ def _any(parameter: Parameter, value: Runtime) -> Any:
 
 _CONVERT: dict[str, Callable[[Parameter, Runtime], Any]] = {
     "Array": _tensor,
+    "Real": _real,
     "int": _scalar("iu"),
     "float": _scalar("fiu"),
     "bool": _scalar("b"),

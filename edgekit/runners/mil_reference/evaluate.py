@@ -21,7 +21,7 @@ Scope = MutableMapping[str, Runtime]
 Watch = Callable[[str, Runtime], None]
 """Is told every name and its value; inside a loop, each time."""
 
-_MOST_TURNS = 100_000
+_MOST_TURNS = 20_000
 _FAULTS = (ArithmeticError, LookupError, MemoryError, TypeError, ValueError)
 """What numpy raises for arguments that do not fit."""
 

@@ -3,6 +3,7 @@
 How a parameter is annotated says what it takes:
 
     Array               a tensor; one of floats comes as float32
+    Real                a tensor of floats
     tuple[Array, ...]   a tuple of tensors
     int, float, bool, str   a scalar
     Ints, Bools         a vector, as a tuple
@@ -19,6 +20,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from edgekit.runners.mil_reference.types import Array
+
+Real = Array
 Ints = tuple[int, ...]
 Bools = tuple[bool, ...]
 Number = Any

@@ -85,21 +85,11 @@ def div(b: CoreMlBuilder, n: Op) -> Value:
 def mod(b: CoreMlBuilder, n: Op) -> Value:
     """Mod -> mod, whose sign is the divisor's; with `fmod` that of magnitudes, with the dividend's sign."""
     x, y = n.operand(0), n.operand(1)
-    if x.dtype.kind == "f" and not n.attr("fmod", 0):
-        return b.binary("mod", x, y)
-    if x.dtype.kind != "f":
-        top, bottom = (Term(b, require_signed(b, v, "a remainder")) for v in (x, y))
-    else:
-        top, bottom = Term(b, x), Term(b, y)
-    if n.attr("fmod", 0):
-        rest = top.abs() % bottom.abs()
-        rest = (top < 0).where(-rest, rest)
-        finite = bottom.abs().equals(float("inf")).where(top, rest) if x.dtype.kind == "f" else rest
-        made = finite.value
-    else:
-        made = (top % bottom).value
+    by_dividend = bool(n.attr("fmod", 0))
     if x.dtype.kind == "f":
-        return made
+        return _float_remainder(Term(b, x), Term(b, y), by_dividend=by_dividend).value
+    top, bottom = (Term(b, require_signed(b, v, "a remainder")) for v in (x, y))
+    made = (_of_magnitudes(top, bottom) if by_dividend else top % bottom).value
     limit = max(abs(b.interval(y).low), abs(b.interval(y).high), 1) - 1
     low = -limit if min(b.interval(x).low, b.interval(y).low) < 0 else 0
     return result(
@@ -108,6 +98,21 @@ def mod(b: CoreMlBuilder, n: Op) -> Value:
         b.relabel(made, x.dtype),
         Interval(max(low, b.interval(x).low if n.attr("fmod", 0) else low), limit),
     )
+
+
+def _of_magnitudes(top: Term, bottom: Term) -> Term:
+    rest = top.abs() % bottom.abs()
+    return (top < 0).where(-rest, rest)
+
+
+def _float_remainder(top: Term, bottom: Term, *, by_dividend: bool) -> Term:
+    """Divides by infinity apart: MIL multiplies it with zero."""
+    nothing = top - top  # 0, or NaN where the dividend is not finite
+    if by_dividend:
+        rest, whole = _of_magnitudes(top, bottom), top
+    else:
+        rest, whole = top % bottom, (top * bottom.unary("sign") < 0).where(bottom, top)
+    return bottom.abs().equals(float("inf")).where(whole + nothing, rest)
 
 
 @lowers("Pow", since=15)
@@ -133,7 +138,7 @@ def _integer_power(b: CoreMlBuilder, n: Op, x: Value, y: Value) -> Value:
         n.refuse("an integer to the power of a float has no exact form in Core ML")
     if y.data is None or y.data.size == 0 or y.data.min() < 0:
         n.refuse("an integer to the power of an exponent known only at run time, or negative")
-    base, made = x, b.number(1, x)
+    base, made = x, b.select(b.const(np.zeros(y.data.shape, bool)), x, b.number(1, x))
     for bit in range(int(y.data.max()).bit_length()):
         chosen = b.const((y.data.astype(np.int64) >> bit) & 1 == 1)
         made = b.select(chosen, _arithmetic(b, n, "Mul", made, base), made)

@@ -64,7 +64,7 @@ def bit_shift(b: CoreMlBuilder, n: Op) -> Value:
             limit = 1 << max(0, min(int(span.high), 63))
             return result(b, n, made, b.interval(x) * Interval(1, limit))
         return wrap(b, made, dtype) if dtype.itemsize < 4 else made
-    beyond = steps >= (bits if dtype.name not in NARROWED else 31)
+    beyond = steps >= min(bits, 31)  # 31 leaves the sign alone, and 2 ** 31 is no int32
     gone = (signal < 0).where(-1, 0, np.int32) if dtype.kind == "i" else signal * 0
     if dtype != np.uint32 or b.interval(x).is_int32:
         shifted = signal // factor.maximum(1)
@@ -76,4 +76,5 @@ def bit_shift(b: CoreMlBuilder, n: Op) -> Value:
         + ((signal < 0).where(1 << 30, 0, np.int32))
     )
     rest = Term(b, b.op("gather", x=b.const(table), indices=(steps - 1).maximum(0).value, axis=0)).maximum(1)
+    beyond = steps >= bits
     return b.relabel(beyond.where(0, steps.equals(0).where(signal, half // rest)).value, dtype)

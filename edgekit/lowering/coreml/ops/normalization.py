@@ -85,25 +85,11 @@ def lp_normalization(b: CoreMlBuilder, n: Op) -> Value:
 
 @lowers("LRN", since=13)
 def lrn(b: CoreMlBuilder, n: Op) -> Value:
-    """LRN -> local_response_norm for an odd size; an even one lies off centre and is summed by hand."""
+    """LRN -> local_response_norm for an odd size."""
     x, size = n.operand(0), int(n.attr("size"))
     alpha, beta, k = float(n.attr("alpha", 1e-4)), float(n.attr("beta", 0.75)), float(n.attr("bias", 1.0))
-    if size % 2 and 3 <= x.rank <= 5:
-        return b.op("local_response_norm", x=x, size=size, alpha=alpha, beta=beta, k=k)
-    term = Term(b, x)
-    return (term / (_window_sum(b, n, term * term, size) * (alpha / size) + k).power(beta)).value
-
-
-def _window_sum(b: CoreMlBuilder, n: Op, squares: Term, size: int) -> Term:
-    """Sums over neighbouring channels: a product with a band of ones."""
-    channels = squares.shape[1]
-    if channels is None:
-        n.refuse("the number of channels is known only at run time", code="EK305")
-    before = (size - 1) // 2
-    offset = np.arange(channels)[None, :] - np.arange(channels)[:, None]
-    band = b.const(((offset >= -before) & (offset < size - before)).astype(squares.value.dtype))
-    rank = len(squares.shape)
-    perm = [0, *range(2, rank), 1]
-    rows = b.transpose(squares.value, perm)
-    summed = b.op("matmul", x=rows, y=band, transpose_y=True)
-    return Term(b, b.transpose(summed, [0, rank - 1, *range(1, rank - 1)]))
+    if size % 2 == 0:
+        n.refuse(f"an even `size` {size}: MIL does not say on which side the window is longer")
+    if not 3 <= x.rank <= 5:
+        n.refuse(f"an input of rank {x.rank}; Core ML takes 3, 4 or 5")
+    return b.op("local_response_norm", x=x, size=size, alpha=alpha, beta=beta, k=k)

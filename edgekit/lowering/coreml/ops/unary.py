@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from edgekit.lowering.coreml.bounds import Interval
@@ -73,21 +75,34 @@ def sign(b: CoreMlBuilder, n: Op) -> Value:
 
 @lowers("Asinh", since=22)
 def asinh(b: CoreMlBuilder, n: Op) -> Value:
-    """Asinh -> `sign(x) * log1p(|x| + x^2 / (1 + sqrt(x^2 + 1)))`, with log1p by atanh."""
+    """Asinh -> its sign times the logarithm of `1 + u`, `u = |x| + x^2 / (1 + sqrt(x^2 + 1))`."""
     x = Term(b, n.operand(0))
     size = x.abs()
     square = size * size
-    u = size + square / ((square + 1).sqrt() + 1)
-    # log(1 + u) = 2 atanh(u / (2 + u)), which keeps small results
-    return (x.unary("sign") * (u / (u + 2)).unary("atanh") * 2).value
+    root = (square + 1).sqrt()
+    near = _log1p(size + square / (root + 1))
+    return (x.unary("sign") * _by_size(size, near, (size + root).log())).value
 
 
 @lowers("Acosh", since=22)
 def acosh(b: CoreMlBuilder, n: Op) -> Value:
-    """Acosh -> `log1p(d + sqrt(d (d + 2)))` with `d = x - 1`, with log1p by atanh."""
-    d = Term(b, n.operand(0)) - 1
-    u = d + (d * (d + 2)).sqrt()
-    return ((u / (u + 2)).unary("atanh") * 2).value
+    """Acosh -> the logarithm of `1 + u`, `u = d + sqrt(d (d + 2))` with `d = x - 1`."""
+    x = Term(b, n.operand(0))
+    d = x - 1
+    root = (d * (d + 2)).sqrt()
+    return _by_size(x, _log1p(d + root), (x + root).log()).value
+
+
+def _log1p(u: Term) -> Term:
+    """Logarithm of 1 + u for small u, with full relative precision: `2 atanh(u / (2 + u))`."""
+    return (u / (u + 2)).unary("atanh") * 2
+
+
+def _by_size(x: Term, near: Term, middle: Term) -> Term:
+    """Chooses the form without cancellation, and where squares overflow `log(2 x)`."""
+    far = x.log() + math.log(2)
+    largest = 100.0 if x.value.dtype == np.float16 else 1e9
+    return (x < 2).where(near, (x > largest).where(far, middle))
 
 
 @lowers("IsNaN", since=20)

@@ -8,13 +8,13 @@ import numpy as np
 
 from edgekit.runners.mil_reference.ops.activation import softmax
 from edgekit.runners.mil_reference.refusal import require
-from edgekit.runners.mil_reference.table import evaluates
+from edgekit.runners.mil_reference.table import Real, evaluates
 from edgekit.runners.mil_reference.types import Array
 
 
 @evaluates("scaled_dot_product_attention", since=18, alike=("query", "key", "value"))
 def scaled_dot_product_attention(
-    query: Array, key: Array, value: Array, attn_mask: Array | None = None
+    query: Real, key: Real, value: Real, attn_mask: Array | None = None
 ) -> Array:
     """Weighs values by how well keys fit queries.
 

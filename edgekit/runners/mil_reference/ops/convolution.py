@@ -10,7 +10,7 @@ import numpy as np
 from edgekit.runners.mil_reference.ops.axes import per_channel
 from edgekit.runners.mil_reference.ops.windows import windows
 from edgekit.runners.mil_reference.refusal import Refusal, claim, require
-from edgekit.runners.mil_reference.table import Ints, evaluates
+from edgekit.runners.mil_reference.table import Ints, Real, evaluates
 from edgekit.runners.mil_reference.types import Array
 
 _MOST_COLUMNS = 2**24
@@ -19,8 +19,8 @@ _MOST_COLUMNS = 2**24
 
 @evaluates("conv", alike=("x", "weight", "bias"))
 def conv_15(
-    x: Array,
-    weight: Array,
+    x: Real,
+    weight: Real,
     bias: Array | None = None,
     strides: Ints | None = None,
     pad_type: str = "valid",
@@ -34,8 +34,8 @@ def conv_15(
 
 @evaluates("conv", since=17, alike=("weight", "bias"))
 def conv(
-    x: Array,
-    weight: Array,
+    x: Real,
+    weight: Real,
     bias: Array | None = None,
     strides: Ints | None = None,
     pad_type: str = "valid",
@@ -77,8 +77,8 @@ def _product(x: Array, taps: list[tuple[slice, ...]], kernels: Array, length: in
 
 @evaluates("conv_transpose", alike=("x", "weight", "bias"))
 def conv_transpose_15(
-    x: Array,
-    weight: Array,
+    x: Real,
+    weight: Real,
     bias: Array | None = None,
     pad: Ints | None = None,
     output_shape: Ints | None = None,
@@ -95,8 +95,8 @@ def conv_transpose_15(
 
 @evaluates("conv_transpose", since=17, alike=("weight", "bias"))
 def conv_transpose(
-    x: Array,
-    weight: Array,
+    x: Real,
+    weight: Real,
     bias: Array | None = None,
     pad: Ints | None = None,
     output_shape: Ints | None = None,

@@ -21,12 +21,12 @@ def linear(x: Array, weight: Array, bias: Array | None = None) -> Array:
     """Multiplies `[*, K]` by the transpose of `[M, K]` and adds `[M]`."""
     require(weight.ndim == 2, f"the weight has the rank {weight.ndim}")
     require(x.ndim >= 1 and x.shape[-1] == weight.shape[1], f"x {list(x.shape)}, weight {list(weight.shape)}")
-    require((x.dtype.kind == "f") == (weight.dtype.kind == "f"), f"x is {x.dtype}, the weight {weight.dtype}")
-    product = x @ weight.T
+    require(x.dtype.kind == "f" or weight.dtype.kind != "f", f"x is {x.dtype}, the weight {weight.dtype}")
+    product = x @ weight.T.astype(x.dtype)
     if bias is None:
         return np.asarray(product)
     require(bias.shape == (weight.shape[0],), f"the bias has the shape {list(bias.shape)}")
-    return np.asarray(product + along(bias, product.ndim - 1, product.ndim))
+    return np.asarray(product + along(bias.astype(x.dtype), product.ndim - 1, product.ndim))
 
 
 @evaluates("matmul", alike=("x", "y"))
@@ -37,9 +37,14 @@ def matmul_15(x: Array, y: Array, transpose_x: bool = False, transpose_y: bool =
 
 @evaluates("matmul", since=17)
 def matmul(x: Array, y: Array, transpose_x: bool = False, transpose_y: bool = False) -> Array:
-    """Multiplies matrices in the last two axes; a vector is not transposed."""
+    """Multiplies matrices in the last two axes; a vector is not transposed.
+
+    Types may differ if one tensor is constant, and the result has that of the other. Here it has the first
+    float type; where a constant `x` is of the other one, that is not what the program declares.
+    """
     require(x.ndim >= 1 and y.ndim >= 1, "it takes no scalars")
-    require((x.dtype.kind == "f") == (y.dtype.kind == "f"), f"x is {x.dtype}, y is {y.dtype}")
+    kind = np.float32 if "f" in (x.dtype.kind, y.dtype.kind) else x.dtype
+    x, y = x.astype(kind), y.astype(kind)
     a = x.swapaxes(-1, -2) if transpose_x and x.ndim > 1 else x
     b = y.swapaxes(-1, -2) if transpose_y and y.ndim > 1 else y
     return np.asarray(a @ b)

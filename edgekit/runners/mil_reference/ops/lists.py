@@ -14,10 +14,7 @@ _LONGEST = 2**20
 
 @evaluates("make_list")
 def make_list(
-    init_length: int = 1,
-    dynamic_length: bool = True,
-    elem_shape: tuple[Array, ...] = (),
-    dtype: str = "fp32",
+    elem_shape: tuple[Array, ...], init_length: int = 1, dynamic_length: bool = True, dtype: str = "fp32"
 ) -> Items:
     """Makes a list without elements in its places; a size that is text is known only at run time."""
     require(0 <= init_length <= _LONGEST, f"`init_length` is {init_length}")

@@ -6,15 +6,15 @@ import numpy as np
 
 from edgekit.runners.mil_reference.ops.axes import normal_all, per_channel
 from edgekit.runners.mil_reference.refusal import require
-from edgekit.runners.mil_reference.table import Ints, evaluates
+from edgekit.runners.mil_reference.table import Ints, Real, evaluates
 from edgekit.runners.mil_reference.types import Array
 
 
 @evaluates("batch_norm")
 def batch_norm(
-    x: Array,
-    mean: Array,
-    variance: Array,
+    x: Real,
+    mean: Real,
+    variance: Real,
     gamma: Array | None = None,
     beta: Array | None = None,
     epsilon: float = 1e-5,
@@ -27,7 +27,7 @@ def batch_norm(
 
 @evaluates("instance_norm")
 def instance_norm(
-    x: Array, gamma: Array | None = None, beta: Array | None = None, epsilon: float = 1e-5
+    x: Real, gamma: Array | None = None, beta: Array | None = None, epsilon: float = 1e-5
 ) -> Array:
     """Normalises each channel of each sample by its own statistics."""
     require(3 <= x.ndim <= 4, f"x has the rank {x.ndim}")
@@ -36,7 +36,7 @@ def instance_norm(
 
 @evaluates("layer_norm")
 def layer_norm(
-    x: Array,
+    x: Real,
     axes: Ints | None = None,
     gamma: Array | None = None,
     beta: Array | None = None,
@@ -51,16 +51,14 @@ def layer_norm(
 
 
 @evaluates("l2_norm")
-def l2_norm(x: Array, epsilon: float = 1e-6) -> Array:
+def l2_norm(x: Real, epsilon: float = 1e-6) -> Array:
     """Divides by the root of the sum of squares over the last three axes."""
     require(x.ndim >= 3, f"x has the rank {x.ndim}")
     return np.asarray(x / np.sqrt(np.square(x).sum((-3, -2, -1), keepdims=True) + np.float32(epsilon)))
 
 
 @evaluates("local_response_norm")
-def local_response_norm(
-    x: Array, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0
-) -> Array:
+def local_response_norm(x: Real, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Array:
     """Divides by the squares of neighbouring channels."""
     require(3 <= x.ndim <= 4, f"x has the rank {x.ndim}")
     require(

@@ -9,13 +9,13 @@ import numpy as np
 
 from edgekit.runners.mil_reference.ops.windows import Windows, windows
 from edgekit.runners.mil_reference.refusal import claim, require
-from edgekit.runners.mil_reference.table import Ints, evaluates
+from edgekit.runners.mil_reference.table import Ints, Real, evaluates
 from edgekit.runners.mil_reference.types import Array
 
 
 @evaluates("max_pool")
 def max_pool(
-    x: Array,
+    x: Real,
     kernel_sizes: Ints,
     pad_type: str,
     strides: Ints | None = None,
@@ -29,7 +29,7 @@ def max_pool(
 
 @evaluates("avg_pool")
 def avg_pool(
-    x: Array,
+    x: Real,
     kernel_sizes: Ints,
     pad_type: str,
     strides: Ints | None = None,
@@ -52,7 +52,7 @@ def avg_pool(
 
 @evaluates("l2_pool")
 def l2_pool(
-    x: Array,
+    x: Real,
     kernel_sizes: Ints,
     pad_type: str,
     strides: Ints | None = None,

@@ -9,7 +9,7 @@ import numpy as np
 
 from edgekit.runners.mil_reference.ops.activation import sigmoid
 from edgekit.runners.mil_reference.refusal import Refusal, require
-from edgekit.runners.mil_reference.table import evaluates
+from edgekit.runners.mil_reference.table import Real, evaluates
 from edgekit.runners.mil_reference.types import Array
 
 _ACTIVATIONS: dict[str, Callable[[Array], Any]] = {
@@ -46,10 +46,10 @@ def _gates(weight: Array, bias: Array | None, parts: int) -> tuple[list[Array], 
 
 @evaluates("rnn")
 def rnn(
-    x: Array,
-    initial_h: Array,
-    weight_ih: Array,
-    weight_hh: Array,
+    x: Real,
+    initial_h: Real,
+    weight_ih: Real,
+    weight_hh: Real,
     bias: Array | None = None,
     direction: str = "forward",
     output_sequence: bool = False,
@@ -69,10 +69,10 @@ def rnn(
 
 @evaluates("gru")
 def gru_15(
-    x: Array,
-    initial_h: Array,
-    weight_ih: Array,
-    weight_hh: Array,
+    x: Real,
+    initial_h: Real,
+    weight_ih: Real,
+    weight_hh: Real,
     bias: Array | None = None,
     direction: str = "forward",
     output_sequence: bool = False,
@@ -87,10 +87,10 @@ def gru_15(
 
 @evaluates("gru", since=18)
 def gru_18(
-    x: Array,
-    initial_h: Array,
-    weight_ih: Array,
-    weight_hh: Array,
+    x: Real,
+    initial_h: Real,
+    weight_ih: Real,
+    weight_hh: Real,
     bias: Array | None = None,
     direction: str = "forward",
     output_sequence: bool = False,
@@ -129,11 +129,11 @@ def gru_18(
 
 @evaluates("lstm")
 def lstm(
-    x: Array,
-    initial_h: Array,
-    initial_c: Array,
-    weight_ih: Array,
-    weight_hh: Array,
+    x: Real,
+    initial_h: Real,
+    initial_c: Real,
+    weight_ih: Real,
+    weight_hh: Real,
     bias: Array | None = None,
     peephole: Array | None = None,
     weight_ih_back: Array | None = None,

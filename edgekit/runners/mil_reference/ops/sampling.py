@@ -7,7 +7,7 @@ import numpy as np
 from edgekit.runners.mil_reference.ops.gather import within
 from edgekit.runners.mil_reference.ops.grids import grid
 from edgekit.runners.mil_reference.refusal import Refusal, claim, require
-from edgekit.runners.mil_reference.table import evaluates
+from edgekit.runners.mil_reference.table import Real, evaluates
 from edgekit.runners.mil_reference.types import Array
 
 _PADDINGS = ("constant", "border", "reflection", "symmetric")
@@ -15,7 +15,7 @@ _PADDINGS = ("constant", "border", "reflection", "symmetric")
 
 @evaluates("resample")
 def resample(
-    x: Array,
+    x: Real,
     coordinates: Array,
     sampling_mode: str,
     padding_mode: str,
@@ -35,8 +35,8 @@ def resample(
 
 @evaluates("affine", alike=("x", "transform_matrix"))
 def affine(
-    x: Array,
-    transform_matrix: Array,
+    x: Real,
+    transform_matrix: Real,
     output_height: int,
     output_width: int,
     sampling_mode: str,
@@ -140,7 +140,7 @@ def _pixels(places: Array, size: int, mode: str, align_corners: bool) -> Array:
 
 @evaluates("crop_resize")
 def crop_resize_15(
-    x: Array,
+    x: Real,
     roi: Array,
     target_height: int = 1,
     target_width: int = 1,
@@ -158,7 +158,7 @@ def crop_resize_15(
 
 @evaluates("crop_resize", since=16)
 def crop_resize_16(
-    x: Array,
+    x: Real,
     roi: Array,
     target_height: int = 1,
     target_width: int = 1,
@@ -177,7 +177,7 @@ def crop_resize_16(
 
 @evaluates("crop_resize", since=17)
 def crop_resize_17(
-    x: Array,
+    x: Real,
     boxes: Array,
     box_indices: Array | None = None,
     target_height: int = 1,

@@ -20,7 +20,7 @@ from edgekit.diagnostics import EdgekitError
 from edgekit.runners.execute import run_artifact
 
 pytest.importorskip("coremltools", reason="the extra `coreml` is not installed")
-from edgekit.lowering.coreml.package import ORIGINS_NAME
+from edgekit.lowering.coreml.package import LABELS_NAME, ORIGINS_NAME
 from edgekit.lowering.coreml.tools import model_proto
 
 FLOAT, INT64, BOOL = TensorProto.FLOAT, TensorProto.INT64, TensorProto.BOOL
@@ -165,6 +165,22 @@ def test_compressed_weights_are_smaller_and_read_back(kind):
     error = np.abs(result - exact).max() / np.ptp(exact)
     assert error < (0.02 if kind == "int8" else 1)
     assert not np.array_equal(result, exact)
+
+
+def test_labels_are_stored():
+    artifact = api.convert(network(), "coreml", verify=False, labels="cat\ndog\n")
+    assert spec(artifact).description.metadata.userDefined[LABELS_NAME] == "cat\ndog\n"
+
+
+def test_an_image_input_is_described_and_not_verified():
+    image = {"name": "x", "scale": 1 / 255, "bias": [-1, 0, 1], "colour": "BGR"}
+    artifact = convert(network(), verify=True, image_input=image)
+    feature = spec(artifact).description.input[0].type.imageType
+    assert (feature.height, feature.width) == (8, 8)
+    assert artifact.verification is not None
+    assert artifact.verification.verdict == "unverified"
+    with pytest.raises(EdgekitError, match="no image"):
+        convert(network(), image_input={**image, "colour": "grayscale", "bias": 0})
 
 
 def test_ports_of_other_dtypes_and_ranks():

@@ -145,6 +145,8 @@ def test_quotients() -> None:
 
 
 def test_types_are_not_mixed() -> None:
+    assert "floats" in refused("relu", x=ints([1]))
+    assert "does not take" in refused("exp", x=ints([1]))
     assert "one type" in refused("add", x=floats([1]), y=floats([1], np.float16))
     assert "one type" in refused("add", x=floats([1]), y=ints([1]))
 

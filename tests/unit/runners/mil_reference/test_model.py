@@ -287,3 +287,12 @@ def test_compressed_weights(ct: Any, cnn: Path, tmp_path: Path) -> None:
     found = MilModel(tmp_path / "q.mlpackage").run({"x": IMAGE})["probabilities"]
     exact = by_loops(IMAGE)["probabilities"]
     assert 0 < np.abs(found - exact).max() < 0.02
+
+
+@pytest.mark.parametrize("inside", ["", "Data/com.apple.CoreML/model.mlmodel"])
+def test_weights_count_for_the_memory_that_a_child_may_use(cnn: Path, inside: str) -> None:
+    from edgekit.runners.isolated import _reach
+
+    weights = (cnn / "Data/com.apple.CoreML/weights/weight.bin").stat().st_size
+    model = (cnn / "Data/com.apple.CoreML/model.mlmodel").stat().st_size
+    assert _reach(cnn / inside) >= weights + model

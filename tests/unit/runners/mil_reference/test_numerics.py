@@ -23,11 +23,15 @@ def test_products() -> None:
     assert run("linear", x=x, weight=w, bias=[10.0, 20.0]).tolist() == [[8, 32]]
     assert run("linear", x=ints([[1, 2]]), weight=ints([[3, 4]])).tolist() == [[11]]
     assert run("linear", 17, x=x.astype(np.float16), weight=w).dtype == np.float16
+    assert run("linear", 17, x=x, weight=w.astype(np.int32), bias=ints([1, 2])).tolist() == [[-1, 14]]
+    assert "the weight" in refused("linear", 17, x=x.astype(np.int32), weight=w)
     assert "one type" in refused("linear", x=x.astype(np.float16), weight=w)
     a, b = floats([[1, 2], [3, 4]]), floats([[0, 1], [2, 0]])
     assert run("matmul", x=a, y=b).tolist() == [[4, 1], [8, 3]]
     assert run("matmul", x=a, y=b, transpose_x=True).tolist() == [[6, 1], [8, 2]]
     assert run("matmul", x=a, y=b, transpose_y=True).tolist() == [[2, 2], [4, 6]]
+    mixed = run("matmul", 17, x=a.astype(np.int32), y=b.astype(np.float16))
+    assert (mixed.dtype, mixed.tolist()) == (np.float16, [[4, 1], [8, 3]])
     assert run("matmul", x=floats([1, 2]), y=b, transpose_x=True).tolist() == [4, 1]
     assert run("matmul", x=floats(np.ones((3, 1, 2, 4))), y=floats(np.ones((5, 4, 1)))).shape == (3, 5, 2, 1)
 
