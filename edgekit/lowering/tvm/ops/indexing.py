@@ -8,7 +8,7 @@ import onnx_ir as ir
 from edgekit.ir import numpy_dtype
 from edgekit.lowering.ledger import Value
 from edgekit.lowering.op import Op
-from edgekit.lowering.tvm.builder import TVMBuilder
+from edgekit.lowering.tvm.builder import HALVES, TVMBuilder
 from edgekit.lowering.tvm.table import lowers
 
 
@@ -67,6 +67,11 @@ def constant_of_shape(b: TVMBuilder, n: Op) -> Value:
 def range_(b: TVMBuilder, n: Op) -> Value:
     """start, start + delta, ... below a limit; all three may be computed at run time."""
     start, limit, delta = (b.reshape(n.operand(i), ()) for i in range(3))
+    if start.dtype.name in HALVES:
+        whole = [b.cast(v, np.float32) for v in (start, limit, delta)]
+        count = b.op("range_count", whole, dtype=np.int64, shape=(1,))
+        real = b.op("range", [whole[0], whole[2], count], dtype=np.float32, shape=n.out_shape())
+        return b.cast(real, start.dtype)
     count = b.op("range_count", [start, limit, delta], dtype=np.int64, shape=(1,))
     return b.like(n, "range", [start, delta, count])
 
