@@ -102,3 +102,11 @@ def _on_copies(b: TVMBuilder, n: Op, name: str, attrs: dict[str, object]) -> Val
         wide = [b.cast(x, np.float32), indices, b.cast(updates, np.float32)]
         return b.cast(b.op(name, wide, attrs, dtype=np.float32, shape=x.shape), x.dtype)
     return b.op(name, [x, indices, updates], attrs, dtype=x.dtype, shape=x.shape)
+
+
+@lowers("TensorScatter", since=24)
+def tensor_scatter(b: TVMBuilder, n: Op) -> Value:
+    """Replaces entries of a cache from a position on."""
+    cache = n.operand(0)
+    attrs = {"axis": n.attr("axis", -2) % cache.rank, "circular": n.attr("mode", "linear") == "circular"}
+    return b.like(n, "write_rows", [cache, n.operand(1), n.input(2)], attrs)
