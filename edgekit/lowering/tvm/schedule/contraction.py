@@ -16,6 +16,7 @@ from edgekit.lowering.tvm.schedule.expr import (
     loads,
     map_loads,
     number,
+    reads_bools,
     substitute,
 )
 from edgekit.lowering.tvm.schedule.nest import variable
@@ -63,6 +64,8 @@ def factors(stage: Stage) -> tuple[Expr, Expr] | Declined:
         return Declined("the sum is not kept in the result")
     if not isinstance(term, tir.Mul):
         return Declined("the stage does not sum products")
+    if reads_bools(term):
+        return Declined("the stage reads bools, which vectors cannot")
     return term.a, term.b
 
 

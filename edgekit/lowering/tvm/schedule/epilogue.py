@@ -6,7 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from edgekit.lowering.tvm.adapter import Expr, tir
-from edgekit.lowering.tvm.schedule.expr import Var, index, loads, map_loads, number, same, substitute
+from edgekit.lowering.tvm.schedule.expr import (
+    Var,
+    index,
+    loads,
+    map_loads,
+    number,
+    reads_bools,
+    same,
+    substitute,
+)
 from edgekit.lowering.tvm.schedule.stage import Declined, Program, Stage
 
 
@@ -59,6 +68,8 @@ def _next(program: Program, position: int) -> tuple[Stage, dict[Var, Expr]] | De
     after = program.stages[position + 1]
     if readers[0] is not after or after.init is not None:
         return Declined("the result is not read by an elementwise stage")
+    if reads_bools(after.value):
+        return Declined("the next stage reads bools, which vectors cannot")
     own = [load for load in loads(after.value) if load.source.same_as(stage.buffer)]
     places = {a.var: index(0) for a in after.axes if a.size == 1}
     for inside, outside, size in zip(own[0].indices, stage.indices, stage.buffer.ty.shape, strict=True):

@@ -114,3 +114,22 @@ def test_extremum_that_keeps_nan(check: Check) -> None:
         return te.compute((x.shape[0],), lambda i: largest(x[i, k] * x[i, k], axis=k), name="top")
 
     check(lambda b, x: b.emit_te(top, x), [((3, 77), "float32")])
+
+
+def test_selection_by_stored_bools(check: Check) -> None:
+    """TVM fails on some selections by vectors of stored bools, so these loops stay scalar."""
+
+    def chosen(b: Any, x: Any, m: Any) -> Any:
+        equal = b.emit(relax.op.equal(b.emit(relax.op.max(x, [1], keepdims=True)), m))
+        return relax.op.where(equal, b.emit(relax.op.multiply(x, x)), x)
+
+    check(chosen, [((4, 6, 9), "float32"), ((4, 1, 9), "float32")])
+    check(lambda b, c, x: relax.op.where(c, x, x), [((5, 9), "bool"), ((5, 9), "float32")])
+
+
+def test_product_masked_by_bools(check: Check, weight: Weight) -> None:
+    def masked(b: Any, x: Any, mask: Any) -> Any:
+        product = b.emit(relax.op.matmul(x, weight(1, (8, 12))))
+        return relax.op.where(mask, product, relax.const(0.0))
+
+    check(masked, [((5, 8), "float32"), ((5, 12), "bool")])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edgekit.lowering.tvm.adapter import Expr, tir
-from edgekit.lowering.tvm.schedule.expr import Stmt, Var, free_vars, index, map_loads, substitute
+from edgekit.lowering.tvm.schedule.expr import Stmt, Var, free_vars, index, map_loads, reads_bools, substitute
 from edgekit.lowering.tvm.schedule.nest import (
     Loop,
     nested,
@@ -32,7 +32,7 @@ def _part(stage: Stage, lanes: int) -> Stmt:
     outer = [Loop(a.var, a.extent, a.begin) for a in axes]
     threads = worth_threads(stage.axes)
     size = axes[-1].size if axes else None
-    if size is None or size < 2:
+    if size is None or size < 2 or reads_bools(stage.value):
         return nested(outer, _elements(stage, None, index(0), 1), threads=threads)
     width = min(lanes, size)
     block = variable("block")

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from edgekit.lowering.tvm.adapter import Expr, tir, tvm, tvm_ffi
-from edgekit.lowering.tvm.schedule.expr import Stmt, free_vars, index, loads, number, same, substitute
+from edgekit.lowering.tvm.schedule.expr import (
+    Stmt,
+    free_vars,
+    index,
+    loads,
+    number,
+    reads_bools,
+    same,
+    substitute,
+)
 from edgekit.lowering.tvm.schedule.nest import (
     Loop,
     nested,
@@ -31,6 +40,8 @@ def reduction(task: Task) -> Scheduled | Declined:
     term = _term(stage)
     if isinstance(term, Declined):
         return term
+    if reads_bools(term):
+        return Declined("the stage reads bools, which vectors cannot")
     axis = next((a for a in reversed(stage.reduction) if contiguous(term, a.var)), None)
     if axis is None:
         return Declined("no axis that is reduced lies along the memory")
