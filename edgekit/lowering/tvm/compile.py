@@ -68,7 +68,10 @@ def optimised(module: Any, target: Any, options: TvmOptions) -> tuple[Any, tuple
 def _scheduled(module: Any, target: Any, options: TvmOptions) -> tuple[Any, tuple[Diagnostic, ...]]:
     if options.tuning_log is None:
         return schedule(module, target), ()
-    decisions, warnings = decisions_of(Path(options.tuning_log), target)
+    log = Path(options.tuning_log)
+    if not log.exists():
+        raise error("EK204", f"the tuning log `{log}` does not exist")
+    decisions, warnings = decisions_of(log, target)
     return schedule(module, target, decisions), warnings
 
 
