@@ -32,7 +32,7 @@ to something that runs, in a process that has imported everything, verification 
 the making of a session. *Latency* is the median of one inference on one thread, taking turns; *relative* is
 latency over ONNX Runtime's. *Difference* is the largest one from ONNX Runtime's output, relative to its
 largest element. ResNet50 and MobileNetV2 are `keras.applications`, the others come with the onnx wheel; all
-weights are random. {load}
+weights are random (which makes some softmaxes saturate, so that the difference says little). {load}
 
 `python benchmarks/bench_tvm.py --page docs/benchmarks-tvm.md` writes this page.
 

@@ -39,6 +39,12 @@ def expected(x: np.ndarray) -> np.ndarray:
     return np.maximum(np.einsum("nchwij,mcij->nmhw", windows, weights), 0) * np.float32(0.5)
 
 
+def test_a_flag_of_another_backend_is_a_usage_error(run: Run, model: Path) -> None:
+    outcome = run("convert", model, "--triple", "aarch64-linux-gnu", "--mcpu", "cortex-a72")
+    assert outcome.code == 2
+    assert "--triple, --mcpu applies to `--backend tvm` only" in outcome.stderr
+
+
 @pytest.mark.parametrize("backend", ["tflite", "onnx"])
 def test_convert_run_inspect_and_report(run: Run, model: Path, tmp_path: Path, backend: str) -> None:
     """The whole way of a user, on each backend."""

@@ -198,6 +198,12 @@ def test_resize_of_an_open_size(check: Check, draw: Callable[..., Array]) -> Non
     )
 
 
+@pytest.mark.parametrize("mode", ["nearest", "linear"])
+def test_resize_to_sizes_computed_at_run_time(check: Check, draw: Callable[..., Array], mode: str) -> None:
+    x = draw("float32", 1, 2, 5, 6)
+    check("Resize", [x, None, None, np.array([1, 2, 8, 3])], {"mode": mode}, dynamic={0: [2]}, tolerance=1e-4)
+
+
 def test_grid_sample(check: Check, draw: Callable[..., Array]) -> None:
     x, grid = draw("float32", 1, 2, 5, 4), draw("float32", 1, 3, 3, 2, scale=0.8)
     for padding in ("zeros", "border", "reflection"):

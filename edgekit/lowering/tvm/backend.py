@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from edgekit.artifact import Artifact, ArtifactFile, Binding
-from edgekit.diagnostics import EdgekitError, Severity
+from edgekit.diagnostics import Diagnostic, EdgekitError, Severity
 from edgekit.ir import Model, Origin, TensorSpec
 from edgekit.lowering.backends import Recipe, file_stem, source_of, versions
 from edgekit.lowering.ledger import Lowered, TensorMap
@@ -38,7 +38,7 @@ def build(source: Model, prepared: Prepared, recipe: Recipe) -> Artifact:
     lowered = lower_tvm(prepared.model, expand, LowerOptions(recipe.allow_approximate))
     if any(d.severity is Severity.ERROR for d in lowered.diagnostics):
         raise EdgekitError(*lowered.diagnostics)
-    library, target = _library(lowered, source, options)
+    library, target, warnings = _library(lowered, source, options)
     return Artifact(
         backend="tvm",
         files=(ArtifactFile.of(f"{file_stem(source)}.so", library),),
@@ -50,7 +50,7 @@ def build(source: Model, prepared: Prepared, recipe: Recipe) -> Artifact:
         origins=_origins(lowered),
         recipe={**recipe.to_dict(), "options": {**asdict(options), "target": target}},
         versions=versions("onnx", "onnx-ir", "apache-tvm", "apache-tvm-ffi"),
-        diagnostics=lowered.diagnostics,
+        diagnostics=(*lowered.diagnostics, *warnings),
     )
 
 
@@ -62,8 +62,10 @@ def stand_in(recipe: Recipe) -> Recipe | None:
     return replace(recipe, options={**recipe.options, "triple": None, "cpu": None, "device": "llvm"})
 
 
-def _library(lowered: Lowered, source: Model, options: TvmOptions) -> tuple[bytes, str]:
-    """Compiles a complete ledger; returns the library and TVM's text of the target."""
+def _library(
+    lowered: Lowered, source: Model, options: TvmOptions
+) -> tuple[bytes, str, tuple[Diagnostic, ...]]:
+    """Compiles a complete ledger; returns the library, TVM's text of the target, and warnings."""
     from edgekit.lowering.tvm import compile as compiler  # these two import TVM, which takes seconds
     from edgekit.lowering.tvm.emit import emit
 
@@ -75,8 +77,9 @@ def _library(lowered: Lowered, source: Model, options: TvmOptions) -> tuple[byte
         "target": str(target),
     }
     module = emit(lowered.main, source.inputs, json.dumps(ports).encode())
-    built = compiler.executable(compiler.optimised(module, target, options), target, options)
-    return compiler.link(built, options), str(target)
+    scheduled, warnings = compiler.optimised(module, target, options)
+    built = compiler.executable(scheduled, target, options)
+    return compiler.link(built, options), str(target), warnings
 
 
 def _bindings(specs: Sequence[TensorSpec], tensors: Sequence[TensorMap]) -> tuple[Binding, ...]:

@@ -11,9 +11,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from edgekit.diagnostics import error
+from edgekit.diagnostics import Diagnostic, error
 from edgekit.lowering.tvm.adapter import has_codegen, relax, tvm
 from edgekit.lowering.tvm.options import TvmOptions
+from edgekit.lowering.tvm.schedule import decisions_of, schedule
 
 
 def target_of(options: TvmOptions) -> Any:
@@ -48,8 +49,8 @@ def target_of(options: TvmOptions) -> Any:
         ) from problem
 
 
-def optimised(module: Any, target: Any, options: TvmOptions) -> Any:
-    """Legalises and fuses a module and schedules its loops."""
+def optimised(module: Any, target: Any, options: TvmOptions) -> tuple[Any, tuple[Diagnostic, ...]]:
+    """Legalises and fuses a module and schedules its loops; returns warnings about the tuning log too."""
     passes = relax.transform
     with target, tvm.transform.PassContext(opt_level=options.opt_level):
         module = tvm.transform.Sequential(
@@ -61,15 +62,17 @@ def optimised(module: Any, target: Any, options: TvmOptions) -> Any:
                 passes.FuseTIR(),
             ]
         )(module)
-        return _scheduled(module, target)
+        return _scheduled(module, target, options)
 
 
-def _scheduled(module: Any, target: Any) -> Any:
-    if find_spec("edgekit.lowering.tvm.schedule") is None:
-        return module
-    from edgekit.lowering.tvm.schedule import schedule
-
-    return schedule(module, target)
+def _scheduled(module: Any, target: Any, options: TvmOptions) -> tuple[Any, tuple[Diagnostic, ...]]:
+    if options.tuning_log is None:
+        return schedule(module, target), ()
+    log = Path(options.tuning_log)
+    if not log.exists():
+        raise error("EK204", f"the tuning log `{log}` does not exist")
+    decisions, warnings = decisions_of(log, target)
+    return schedule(module, target, decisions), warnings
 
 
 def executable(module: Any, target: Any, options: TvmOptions) -> Any:

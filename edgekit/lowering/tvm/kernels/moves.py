@@ -233,13 +233,14 @@ def depth_to_space(x: Tensor, *, block: int, columns_first: bool) -> Tensor:
 
 
 @kernel("space_to_depth")
-def space_to_depth(x: Tensor, *, block: int) -> Tensor:
-    """Moves blocks of space of (N, C, H, W) into channels."""
+def space_to_depth(x: Tensor, *, block: int, columns_first: bool) -> Tensor:
+    """Moves blocks of space of (N, C, H, W) into channels; `columns_first` is the mode CRD."""
     n, c, h, w = x.shape
 
     def read(b: Expr, d: Expr, y: Expr, z: Expr) -> Expr:
-        corner = d // c
-        return x(b, d % c, y * block + corner // block, z * block + corner % block)
+        area = block * block
+        corner, channel = (d % area, d // area) if columns_first else (d // c, d % c)
+        return x(b, channel, y * block + corner // block, z * block + corner % block)
 
     return compute([n, c * block * block, h // block, w // block], read, "space_to_depth")
 
@@ -363,3 +364,18 @@ def merge_axes(x: Tensor, *, axis: int) -> Tensor:
     return compute(
         shape, lambda *i: x(*i[:axis], i[axis] // inner, i[axis] % inner, *i[axis + 1 :]), "merge_axes"
     )
+
+
+@kernel("write_rows")
+def write_rows(cache: Tensor, update: Tensor, starts: Tensor | None, *, axis: int, circular: bool) -> Tensor:
+    """Replaces entries of an axis of each cache of a batch from a start on, around the end if circular."""
+    size, count = cache.shape[axis], update.shape[axis]
+
+    def read(*i: Expr) -> Expr:
+        place = i[axis].astype("int64")
+        ahead = place if starts is None else place - starts(i[0]).astype("int64")
+        ahead = tir.floormod(ahead, size) if circular else ahead
+        inside = tir.all(ahead >= 0, ahead < count)
+        return tir.if_then_else(inside, update(*i[:axis], ahead, *i[axis + 1 :]), cache(*i))
+
+    return compute(cache.shape, read, "write_rows")

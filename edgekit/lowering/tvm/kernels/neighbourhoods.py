@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from edgekit.lowering.tvm.adapter import Expr, Tensor, dtype_of, te, tir
+from collections.abc import Sequence
+
+from edgekit.lowering.tvm.adapter import Expr, Tensor, dtype_of, is_int, te, tir
+from edgekit.lowering.tvm.kernels import sizes as sz
 from edgekit.lowering.tvm.kernels.common import compute, const
 from edgekit.lowering.tvm.kernels.table import kernel
 
@@ -49,15 +52,30 @@ def resample(x: Tensor, places: Tensor, weights: Tensor, *, axis: int) -> Tensor
     return compute(shape, value if taps <= 8 else long, "resample")
 
 
-@kernel("resample_scaled")
+def _wide(size: Expr) -> Expr:
+    return tir.const(int(size), "int64") if is_int(size) else size
+
+
+@kernel("resample_scaled", sizes=(1,))
 def resample_scaled(
-    x: Tensor, *, axis: int, scale: float, coordinates: str, mode: str, nearest: str
+    x: Tensor,
+    sizes: Sequence[Expr] | None,
+    *,
+    axis: int,
+    scale: float,
+    coordinates: str,
+    mode: str,
+    nearest: str,
 ) -> Tensor:
-    """Resamples an axis whose size is known only at run time, by nearest or linear interpolation."""
+    """Resamples an axis of a size known only at run time, by a scale or, where given, to the one size."""
     size = x.shape[axis]
     real = "float32"
-    factor = const(scale, real)
-    length = tir.floor(size.astype(real) * factor).astype("int64")
+    if sizes is None:
+        factor = const(scale, real)
+        length = tir.floor(size.astype(real) * factor).astype("int64")
+    else:
+        length = tir.const(sizes[0], "int64") if isinstance(sz.number(sizes[0]), int) else sizes[0]
+        factor = length.astype(real) / (tir.const(int(size), "int64") if is_int(size) else size).astype(real)
     shape = [length if i == axis else d for i, d in enumerate(x.shape)]
 
     def position(i: Expr) -> Expr:
@@ -66,14 +84,14 @@ def resample_scaled(
             return at / factor
         if coordinates == "align_corners":
             steps = tir.max(length - 1, tir.const(1, "int64")).astype(real)
-            return at * (size - 1).astype(real) / steps
+            return at * _wide(size - 1).astype(real) / steps
         place = (at + half) / factor - half
         if coordinates == "pytorch_half_pixel":
             return tir.Select(length > 1, place, const(0, real))
         return place
 
     def within(i: Expr) -> Expr:
-        return tir.max(tir.min(i.astype("int64"), size - 1), tir.const(0, "int64"))
+        return tir.max(tir.min(i.astype("int64"), _wide(size - 1)), tir.const(0, "int64"))
 
     def value(*i: Expr) -> Expr:
         at = position(i[axis])

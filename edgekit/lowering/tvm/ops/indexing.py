@@ -8,7 +8,7 @@ import onnx_ir as ir
 from edgekit.ir import numpy_dtype
 from edgekit.lowering.ledger import Value
 from edgekit.lowering.op import Op
-from edgekit.lowering.tvm.builder import TVMBuilder
+from edgekit.lowering.tvm.builder import HALVES, TVMBuilder
 from edgekit.lowering.tvm.table import lowers
 
 
@@ -67,6 +67,11 @@ def constant_of_shape(b: TVMBuilder, n: Op) -> Value:
 def range_(b: TVMBuilder, n: Op) -> Value:
     """start, start + delta, ... below a limit; all three may be computed at run time."""
     start, limit, delta = (b.reshape(n.operand(i), ()) for i in range(3))
+    if start.dtype.name in HALVES:
+        whole = [b.cast(v, np.float32) for v in (start, limit, delta)]
+        count = b.op("range_count", whole, dtype=np.int64, shape=(1,))
+        real = b.op("range", [whole[0], whole[2], count], dtype=np.float32, shape=n.out_shape())
+        return b.cast(real, start.dtype)
     count = b.op("range_count", [start, limit, delta], dtype=np.int64, shape=(1,))
     return b.like(n, "range", [start, delta, count])
 
@@ -97,3 +102,11 @@ def _on_copies(b: TVMBuilder, n: Op, name: str, attrs: dict[str, object]) -> Val
         wide = [b.cast(x, np.float32), indices, b.cast(updates, np.float32)]
         return b.cast(b.op(name, wide, attrs, dtype=np.float32, shape=x.shape), x.dtype)
     return b.op(name, [x, indices, updates], attrs, dtype=x.dtype, shape=x.shape)
+
+
+@lowers("TensorScatter", since=24)
+def tensor_scatter(b: TVMBuilder, n: Op) -> Value:
+    """Replaces entries of a cache from a position on."""
+    cache = n.operand(0)
+    attrs = {"axis": n.attr("axis", -2) % cache.rank, "circular": n.attr("mode", "linear") == "circular"}
+    return b.like(n, "write_rows", [cache, n.operand(1), n.input(2)], attrs)

@@ -20,6 +20,8 @@ def resize(b: TVMBuilder, n: Op) -> Value:
     """Resamples one axis after the other."""
     x = n.operand(0)
     mode = n.attr("mode") or "nearest"
+    if n.input(3) is not None and n.const(3) is None:
+        return computed(b, [x], lambda v: _to_sizes(b, n, v)) if mode != "nearest" else _to_sizes(b, n, x)
     wanted = read(n)
     if mode == "nearest":
         return _resampled(b, n, x, wanted)
@@ -74,16 +76,55 @@ def _extrapolated(b: TVMBuilder, n: Op, x: Value, axes: dict[int, Axis]) -> Valu
     return Term(b, b.const(inside)).map("where", x, beyond, dtype=x.dtype).value
 
 
+def _to_sizes(b: TVMBuilder, n: Op, x: Value) -> Value:
+    """Resamples axes to sizes that are computed at run time."""
+    axes = [a % x.rank for a in n.attr("axes") or range(x.rank)]
+    if (n.attr("keep_aspect_ratio_policy") or "stretch") != "stretch":
+        n.refuse("`keep_aspect_ratio_policy` with sizes computed at run time", code="EK305")
+    shape = n.out_shape()
+    for k, i in enumerate(axes):
+        if _keeps(n, i):
+            continue
+        size = b.slice(n.operand(3), 0, k, k + 1)
+        x = _by_formula(b, n, x, i, 1.0, n.attr("coordinate_transformation_mode") or "half_pixel", size,
+                        shape[i])  # fmt: skip
+    return x
+
+
+def _keeps(n: Op, axis: int) -> bool:
+    """Tells whether shape inference gives an axis the same size before and after."""
+    source, result = n.node.inputs[0], n.node.outputs[0]
+    if source is None or source.shape is None or result.shape is None:
+        return False
+    old, new = source.shape[axis], result.shape[axis]
+    return old == new and (isinstance(new, int) or getattr(new, "value", None) is not None)
+
+
 def _of_unknown_size(b: TVMBuilder, n: Op, x: Value, i: int, want: Wanted) -> Value:
+    size = b.ints([want.out or 0]) if want.scale is None else None
+    scale = 1.0 if want.scale is None else float(want.scale)
+    return _by_formula(b, n, x, i, scale, want.coordinates, size, want.out)
+
+
+def _by_formula(
+    b: TVMBuilder,
+    n: Op,
+    x: Value,
+    i: int,
+    scale: float,
+    coordinates: str,
+    size: Value | None,
+    out: int | None,
+) -> Value:
     mode = n.attr("mode") or "nearest"
-    if want.scale is None or mode == "cubic" or n.attr("antialias", 0) or want.coordinates not in _ANY_SIZE:
+    if mode == "cubic" or n.attr("antialias", 0) or coordinates not in _ANY_SIZE:
         n.refuse(f"`{mode}` interpolation along an axis of a size known only at run time", code="EK305")
     attrs = {
         "axis": i,
-        "scale": float(want.scale),
-        "coordinates": want.coordinates,
+        "scale": scale,
+        "coordinates": coordinates,
         "mode": mode,
         "nearest": n.attr("nearest_mode") or "round_prefer_floor",
     }
-    shape = (*x.shape[:i], None, *x.shape[i + 1 :])
-    return b.op("resample_scaled", [x], attrs, dtype=x.dtype, shape=shape)
+    shape = (*x.shape[:i], out, *x.shape[i + 1 :])
+    return b.op("resample_scaled", [x, size], attrs, dtype=x.dtype, shape=shape)

@@ -158,7 +158,8 @@ def depth_to_space(b: TVMBuilder, n: Op) -> Value:
 @lowers("SpaceToDepth", since=13)
 def space_to_depth(b: TVMBuilder, n: Op) -> Value:
     """Moves blocks of space into channels."""
-    return b.like(n, "space_to_depth", [n.operand(0)], {"block": n.attr("blocksize")})
+    attrs = {"block": n.attr("blocksize"), "columns_first": n.attr("mode", "DCR") == "CRD"}
+    return b.like(n, "space_to_depth", [n.operand(0)], attrs)
 
 
 @lowers("Trilu", since=14)

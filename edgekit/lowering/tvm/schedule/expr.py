@@ -56,7 +56,8 @@ def loads(expr: Expr) -> list[Any]:
 def reads_bools(expr: Expr) -> bool:
     """Tells whether an expression reads a buffer of bools.
 
-    TVM cannot select by a vector of them: it stores bools as bytes, and then takes the bytes for no bools.
+    Loops over these stay scalar: TVM 0.27 fails on some selections by vectors of bools that the same function
+    has stored (it negates the stored bytes while simplifying).
     """
     return any(str(load.source.ty.dtype) == "bool" for load in loads(expr))
 

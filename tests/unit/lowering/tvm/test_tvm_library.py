@@ -128,3 +128,9 @@ def test_a_device_without_code_generator_is_refused() -> None:
     with pytest.raises(EdgekitError) as caught:
         api.convert(small_model(), "tvm", options={"device": "vulkan"}, verify=False)
     assert caught.value.diagnostics[0].code == "EK501"
+
+
+def test_a_missing_tuning_log_is_refused() -> None:
+    with pytest.raises(EdgekitError) as caught:
+        api.convert(small_model(), "tvm", options={"tuning_log": "missing.jsonl"}, verify=False)
+    assert caught.value.diagnostics[0].code == "EK204"

@@ -117,7 +117,7 @@ def test_extremum_that_keeps_nan(check: Check) -> None:
 
 
 def test_selection_by_stored_bools(check: Check) -> None:
-    """TVM cannot select by a vector of bools that were stored, so these loops stay scalar."""
+    """TVM fails on some selections by vectors of stored bools, so these loops stay scalar."""
 
     def chosen(b: Any, x: Any, m: Any) -> Any:
         equal = b.emit(relax.op.equal(b.emit(relax.op.max(x, [1], keepdims=True)), m))
