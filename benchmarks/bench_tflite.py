@@ -55,7 +55,8 @@ class Conversion:
 
 def convert(tool: str, python: str, source: Path, target: Path) -> tuple[float, float, float, float] | str:
     """Runs one conversion as a process of its own; returns its times and peak memory, or why not."""
-    command = [python, str(HERE / "peers" / f"{tool}_.py"), str(source), str(target)]
+    script = HERE / "peers" / (f"{tool}.py" if tool.startswith("coreml") else f"{tool}_.py")
+    command = [python, str(script), str(source), str(target)]
     environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)  # compiled modules are cached, as in an installation
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
