@@ -202,7 +202,7 @@ class TestConfiguration:
     ) -> None:
         (tmp_path / "edgekit.toml").write_text('[convert]\ninputs = "nowhere.npz"\n')
         assert "nowhere.npz" in run("convert", model).stderr
-        monkeypatch.setenv("EDGEKIT_CONVERT_BACKEND", "coreml")
+        monkeypatch.setenv("EDGEKIT_CONVERT_BACKEND", "hls")
         assert "EDGEKIT_CONVERT_BACKEND" in run("convert", model).stderr
 
     def test_configuration_with_a_mistake(

@@ -104,7 +104,7 @@ def test_conversion_of_damaged_models(child: Child, action: str) -> None:
 
 @pytest.mark.parametrize("case", [2192])
 def test_conversion_of_damaged_models_that_once_failed(child: Child, case: int) -> None:
-    check(child, "tflite", range(case, case + 1))
+    assert child.ask("tflite", case)["outcome"] in ("ok", "EK114")
 
 
 @pytest.mark.nightly

@@ -1,4 +1,4 @@
-"""A bench for single ops: the same node in ONNX Runtime (or the reference) and as TFLite in LiteRT."""
+"""Benches for single ops: a node in ONNX Runtime (or the reference), and its artifact in its runtime."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from onnx.reference import ReferenceEvaluator
 
 from edgekit import api
 from edgekit.diagnostics import EdgekitError
-from edgekit.lowering.tflite.reader import read_tflite
+from edgekit.report.describe.emitted import emitted_ops
 from edgekit.runners import runner_for
 from edgekit.runners.base import Runner
 from edgekit.runners.execute import ArtifactRunner
@@ -29,11 +29,17 @@ class Bench:
     """Makes one-node models and holds their artifact against the source.
 
     Attributes:
-        tflite: Runs the artifacts; its child process outlives a failing test.
+        runner: Runs the artifacts; its child process outlives a failing test.
+        backend: What the models are converted to.
+        options: Options of the backend.
     """
 
-    def __init__(self, tflite: Runner, ort: Runner) -> None:
-        self.tflite = tflite
+    def __init__(
+        self, runner: Runner, ort: Runner, backend: str = "tflite", options: Mapping[str, Any] | None = None
+    ) -> None:
+        self.runner = runner
+        self.backend = backend
+        self.options = options
         self._ort = ort
 
     def check(
@@ -84,8 +90,8 @@ class Bench:
 
     def run(self, model: onnx.ModelProto, feed: Mapping[str, Array]) -> list[Array]:
         """Converts a model without verification and runs the artifact."""
-        artifact = api.convert(model, "tflite", verify=False)
-        with ArtifactRunner(artifact, self.tflite) as runner:
+        artifact = api.convert(model, self.backend, verify=False, options=self.options)
+        with ArtifactRunner(artifact, self.runner) as runner:
             return list(runner.run(feed).values())
 
     def refused(
@@ -103,7 +109,7 @@ class Bench:
         arrays = [None if a is None else np.asarray(a) for a in inputs]
         model = node_model(op, arrays, attrs, outputs, const, dynamic, opset)
         with pytest.raises(EdgekitError) as caught:
-            api.convert(model, "tflite", verify=False)
+            api.convert(model, self.backend, verify=False, options=self.options)
         first = caught.value.diagnostics[0]
         return f"{first.code}: {first.message}"
 
@@ -117,12 +123,11 @@ class Bench:
         dynamic: Dynamic = (),
         opset: int = OPSET,
     ) -> list[str]:
-        """Converts and returns the names of the TFLite ops, transposes left out."""
+        """Converts and returns the names of the artifact's ops, TFLite's transposes left out."""
         arrays = [None if a is None else np.asarray(a) for a in inputs]
         model = node_model(op, arrays, attrs, 1, const, dynamic, opset)
-        artifact = api.convert(model, "tflite", verify=False)
-        lowered = read_tflite(artifact.files[0].payload)
-        return [e.op for e in lowered.main.ops if e.op != "TRANSPOSE"]
+        artifact = api.convert(model, self.backend, verify=False, options=self.options)
+        return [e.op for e in emitted_ops(artifact) if e.op != "TRANSPOSE"]
 
     def _source(self, model: onnx.ModelProto, feed: dict[str, Array]) -> Sequence[Any]:
         names = [o.name for o in model.graph.output]
@@ -177,9 +182,17 @@ def compare(value: Array, want: Array, rtol: float, atol: float) -> None:
 
 @pytest.fixture(scope="session")
 def bench() -> Iterator[Bench]:
-    """The bench; both runtimes live in child processes for the whole session."""
+    """The bench of TFLite; both runtimes live in child processes for the whole session."""
     with runner_for("tflite", timeout_s=60) as tflite, runner_for("onnx", timeout_s=60) as ort:
         yield Bench(tflite, ort)
+
+
+@pytest.fixture(scope="session")
+def coreml() -> Iterator[Bench]:
+    """The bench of Core ML in fp32, whose evaluator is plain numpy and needs no child process."""
+    pytest.importorskip("coremltools", reason="the extra `coreml` is not installed")
+    with runner_for("coreml", isolate=False) as runner, runner_for("onnx", timeout_s=60) as ort:
+        yield Bench(runner, ort, "coreml", {"precision": "fp32"})
 
 
 @pytest.fixture

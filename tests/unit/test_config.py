@@ -70,7 +70,7 @@ def test_every_mistake_is_reported_at_once(tmp_path: Path) -> None:
     write(tmp_path / "pyproject.toml", text)
     found = problems(tmp_path)
     assert [(code, line) for code, _, line, _ in found] == [("EK202", 2), ("EK202", 4), ("EK202", 5)]
-    assert "`tflite`, `onnx` or `coreml`" in found[1][1]
+    assert "`tflite`, `onnx`, `coreml` or `tvm`" in found[1][1]
 
 
 @pytest.mark.parametrize("setting", ["allow_pickle = true", "fp16 = 1", "opset = 3", "tolerance = -1.0"])
