@@ -111,6 +111,7 @@ class _Bound(_Entry):
     tensor: str
     dtype: str
     perm: tuple[int, ...] | None = None
+    quant: Quant | None = None
 
     _dtype = field_validator("dtype")(_known_dtype)
 
@@ -123,10 +124,12 @@ class _Bound(_Entry):
 
     @classmethod
     def of(cls, binding: Binding) -> _Bound:
-        return cls(tensor=binding.tensor, dtype=dtype_name(binding.dtype), perm=binding.perm)
+        return cls(
+            tensor=binding.tensor, dtype=dtype_name(binding.dtype), perm=binding.perm, quant=binding.quant
+        )
 
     def binding(self) -> Binding:
-        return Binding(self.tensor, dtype_of(self.dtype), self.perm)
+        return Binding(self.tensor, dtype_of(self.dtype), self.perm, self.quant)
 
 
 class _BoundSpec(_Entry):

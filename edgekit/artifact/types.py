@@ -13,7 +13,7 @@ import numpy as np
 
 from edgekit.artifact.verification import Verification
 from edgekit.diagnostics import Diagnostic
-from edgekit.ir import Origin, TensorSpec
+from edgekit.ir import Origin, Quant, TensorSpec
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 _CHUNK = 1 << 20
@@ -63,11 +63,13 @@ class Binding:
         tensor: Its name in the artifact.
         dtype: Its dtype in the artifact.
         perm: `artifact_tensor = source_tensor.transpose(perm)`; `None` where nothing is permuted.
+        quant: What its integers stand for, where the source has reals.
     """
 
     tensor: str
     dtype: np.dtype[Any]
     perm: tuple[int, ...] | None = None
+    quant: Quant | None = None
 
 
 @dataclass(frozen=True, slots=True)

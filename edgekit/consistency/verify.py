@@ -185,7 +185,8 @@ class _Work:
             return ties.settle(delta, ranking, pairs, lambda i: self._scores(i, ranking.scores), tolerance)
         step = steps.step_of(self.model, delta.tensor)
         if step is not None:
-            return steps.settle(delta, step, pairs)
+            is_integer = bool(self.artifact.recipe.get("integer"))
+            return (steps.settle_integers if is_integer else steps.settle)(delta, step, pairs)
         plain = set(self._precisions(delta.tensor)) <= {"float32"} and not self._asks_for(delta.tensor)
         judged = plain and rounding.can_judge(self.model)
         return rounding.settle(delta, pairs, self.again) if judged else delta

@@ -41,10 +41,14 @@ class LowerOptions:
     Attributes:
         allow_approximate: Accept forms that are not exact; each is reported.
         io_layout: `source` keeps the layout of public inputs and outputs, `nhwc` changes it.
+        require_full_integer: Refuse what leaves an op of a quantised model in float.
+        integer_io: Give quantised public inputs and outputs as integers.
     """
 
     allow_approximate: bool = False
     io_layout: str = "source"
+    require_full_integer: bool = False
+    integer_io: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ import numpy as np
 
 from edgekit.artifact import Artifact, Binding
 from edgekit.diagnostics import error
-from edgekit.ir import TensorSpec
+from edgekit.ir import Quant, TensorSpec
 from edgekit.runners.base import Array, Payload, Port, Runner, check_inputs
 from edgekit.runners.table import runner_for
 
@@ -160,6 +160,8 @@ def to_artifact(array: Array, spec: TensorSpec, binding: Binding) -> Array:
         EdgekitError: EK505 if a value has no place in the artifact's dtype.
     """
     permuted = array if binding.perm is None else array.transpose(binding.perm)
+    if binding.quant is not None:
+        return np.asarray(_codes(permuted, binding.quant, binding.dtype), order="C")
     if permuted.dtype == binding.dtype:
         return np.asarray(permuted, order="C")
     if _holds_bits(binding.dtype, permuted.dtype):
@@ -176,11 +178,13 @@ def to_artifact(array: Array, spec: TensorSpec, binding: Binding) -> Array:
 
 
 def to_source(array: Array, binding: Binding) -> Array:
-    """Brings a tensor of the artifact back into the source model's layout.
+    """Brings a tensor of the artifact back into the source model's layout, as reals where it has those.
 
     Raises:
         EdgekitError: EK507 if the tensor does not have the rank that the binding says.
     """
+    if binding.quant is not None:
+        array = _reals(array, binding.quant)
     if binding.perm is None:
         return array
     if len(binding.perm) != array.ndim:
@@ -190,6 +194,18 @@ def to_source(array: Array, binding: Binding) -> Array:
             f"its binding says {len(binding.perm)}",
         )
     return array.transpose(np.argsort(binding.perm))
+
+
+def _codes(array: Array, quant: Quant, dtype: np.dtype[Any]) -> Array:
+    """Quantises per tensor: half to even, saturated."""
+    limits = np.iinfo(dtype)
+    code = np.rint(array.astype(np.float32) / np.float32(quant.scale[0])) + quant.zero_point[0]
+    return np.asarray(np.clip(code, limits.min, limits.max), dtype)
+
+
+def _reals(array: Array, quant: Quant) -> Array:
+    offset = array.astype(np.float32) - np.float32(quant.zero_point[0])
+    return np.asarray(offset * np.float32(quant.scale[0]))
 
 
 def _as(array: Array, dtype: np.dtype[Any]) -> Array:
