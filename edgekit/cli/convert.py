@@ -95,10 +95,10 @@ def command(
     from edgekit.report.describe import artifact as describe
 
     console.subject = Subject(Path(model).name or model)
-    labels = _text(label_file) if label_file else None
+    labels = label_text(label_file) if label_file else None
     with console.stages() as stage:
         stage("import")  # `convert` names the later ones
-        source = api.load(model, allow_pickle=allow_pickle, input_shapes=_shapes(input_shapes))
+        source = api.load(model, allow_pickle=allow_pickle, input_shapes=shapes(input_shapes))
         artifact = api.convert(
             source,
             backend,
@@ -113,20 +113,20 @@ def command(
             progress=stage,
         )
         stage("write")
-        folder = _save(artifact, output or Path(f"{file_stem(source)}-{backend}"))
+        folder = save(artifact, output or Path(f"{file_stem(source)}-{backend}"))
     report = describe.report(artifact, source, folder=folder, path=model, wanted=verify)
     report = replace(report, environment={**environment(), **report.environment})
     write_text(folder / describe.REPORT_NAME, render(report, "json"))
     return report
 
 
-def _save(artifact: Artifact, folder: Path) -> Path:
+def save(artifact: Artifact, folder: Path) -> Path:
     """Writes the artifact; one that differs from its source never takes the place of a good one."""
     differs = artifact.verification is not None and artifact.verification.verdict == "mismatch"
     return artifact.save(folder.with_name(folder.name + ASIDE) if differs else folder)
 
 
-def _shapes(texts: Sequence[str]) -> dict[str, tuple[int, ...]]:
+def shapes(texts: Sequence[str]) -> dict[str, tuple[int, ...]]:
     """Reads `NAME=1x3x224x224`; the name may hold an equals sign.
 
     Raises:
@@ -142,7 +142,7 @@ def _shapes(texts: Sequence[str]) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
-def _text(path: Path) -> str:
+def label_text(path: Path) -> str:
     """Reads a label file.
 
     Raises:

@@ -55,7 +55,7 @@ def to_integers(graph: Subgraph, *, public: bool = False) -> Integers:
         return Integers(write_out(graph))
     fusion = Fusion(hoist(as_int8(graph)))
     made = fusion.run()
-    if not fusion.fused:
+    if not (fusion.fused and fusion.is_sound):
         return Integers(write_out(graph))
     now = dict(fusion.now)
     if public:

@@ -9,9 +9,11 @@ import numpy as np
 
 from edgekit.ir import Quant
 from edgekit.lowering.ledger import Emitted, Subgraph, Value
-from edgekit.lowering.tflite.integer.movement import data_operands, is_implied, is_on_grid, on_codes
+from edgekit.lowering.tflite.integer.movement import ADDING, data_operands, is_implied, is_on_grid, on_codes
 from edgekit.lowering.tflite.integer.rules import INT8, RULES, Form, StaysFloat
 
+_BLIND = ("CAST", "SHAPE", "RESHAPE")
+"""Ops that do not look at the quantisation of their operand."""
 _SLACK = 1e-6
 """Relative: scales this close are one scale."""
 
@@ -27,6 +29,7 @@ class Fusion:
         now: What a value of the former graph is in the new one.
         reasons: Why an op stays in float, by its first result.
         fused: How many ops compute in integers.
+        is_sound: Whether no op reads codes as numbers: TFLite's kernels would take them for reals.
     """
 
     graph: Subgraph
@@ -35,6 +38,7 @@ class Fusion:
     now: dict[Value, Value] = field(default_factory=dict)
     reasons: dict[Value, str] = field(default_factory=dict)
     fused: int = 0
+    is_sound: bool = True
     _users: dict[Value, list[Emitted]] = field(default_factory=dict)
     _done: set[Value] = field(default_factory=set)
 
@@ -68,6 +72,7 @@ class Fusion:
         elif op.op == "DEQUANTIZE":
             self._dequantize(op, inputs[0])
         elif not (self._move(op, inputs) or self._compute(op)):
+            self.is_sound &= op.op in _BLIND or not any(v and v.quant and v.data is None for v in inputs)
             self.ops.append(replace(op, inputs=inputs))
 
     def _quantize(self, op: Emitted, x: Value | None) -> None:
@@ -103,6 +108,8 @@ class Fusion:
         is_real = op.outputs[0].dtype != INT8
         if is_real and (not is_on_grid(op, quant) or any(v.dtype != np.float32 for v in op.outputs)):
             return False
+        if not is_real and op.op in ADDING and any(op.inputs[i].quant is None for i in places):  # type: ignore[union-attr]
+            return False  # it was an op on codes, not on reals
         if not is_real and is_implied(op):
             self.now[op.outputs[0]] = known[0]
             return True
@@ -116,6 +123,7 @@ class Fusion:
                 continue
             self.codes[result] = code
             self.ops.append(Emitted("DEQUANTIZE", (code,), (result,), {}, op.origin))
+        self.fused += 1
         return True
 
     def _code(self, value: Value | None) -> Value | None:
@@ -160,7 +168,8 @@ class Fusion:
             )
         origin = op.origin | after.origin
         y = Value(INT8, op.outputs[0].shape, None, own)
-        self.ops.append(Emitted(op.op, form.inputs, (y,), op.attrs, origin))
+        name, attrs = form.kernel or (op.op, op.attrs)
+        self.ops.append(Emitted(name, form.inputs, (y,), attrs, origin))
         if own is not quant:
             z = Value(INT8, y.shape, None, quant)
             self.ops.append(Emitted("QUANTIZE", (y,), (z,), {}, origin))

@@ -4,40 +4,56 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from edgekit.ir import Quant
 from edgekit.lowering.ledger import Emitted, Subgraph, Value
-from edgekit.lowering.tflite.integer.movement import code_of, data_operands, on_codes
+from edgekit.lowering.tflite.integer.movement import data_operands, moves_codes, on_codes
 
 INT8 = np.dtype(np.int8)
 
 
 def as_int8(graph: Subgraph) -> Subgraph:
     """Turns uint8 between QUANTIZE and DEQUANTIZE into int8, whose kernels TFLite has: the codes less 128."""
-    users: dict[Value, list[Emitted]] = {}
-    for op in graph.ops:
-        for value in op.inputs:
-            if value is not None:
-                users.setdefault(value, []).append(op)
-    moved: dict[Value, Value] = {}
+    moved = {v: Value(INT8, v.shape) for v in _free_codes(graph)}
     ops = []
     for op in graph.ops:
-        result = op.outputs[0]
-        if op.op == "QUANTIZE" and result.dtype == np.uint8 and result not in graph.outputs:
-            readers = users.get(result, [])
-            if all(u.op == "DEQUANTIZE" and u.attrs == op.attrs for u in readers):
-                moved[result] = Value(INT8, result.shape)
-                op = replace(op, outputs=(moved[result],), attrs=_shifted(op))
-        elif op.op == "DEQUANTIZE" and op.inputs[0] in moved:
-            op = replace(op, inputs=(moved[op.inputs[0]],), attrs=_shifted(op))
+        touched = [v for v in (*op.inputs, *op.outputs) if v in moved]
+        if touched:
+            inputs = tuple(v if v is None else moved.get(v, v) for v in op.inputs)
+            outputs = tuple(moved.get(v, v) for v in op.outputs)
+            op = replace(op, inputs=inputs, outputs=outputs, attrs=_shifted(op))
         ops.append(op)
-    names = {moved.get(v, v): name for v, name in graph.names.items() if v not in moved}
+    names = {v: name for v, name in graph.names.items() if v not in moved}
     return replace(graph, ops=tuple(ops), names=names)
 
 
-def _shifted(op: Emitted) -> dict[str, Quant]:
+def _free_codes(graph: Subgraph) -> set[Value]:
+    """Returns the uint8 values that only QUANTIZE makes and only DEQUANTIZE reads, moved about in between."""
+    quants: dict[Value, Quant] = {}
+    for op in graph.ops:
+        if op.op == "QUANTIZE" and op.outputs[0].dtype == np.uint8:
+            quants[op.outputs[0]] = op.attrs["quant"]
+        elif moves_codes(op) and (quant := quants.get(op.inputs[data_operands(op)[0]])):  # type: ignore[arg-type]
+            quants.update(dict.fromkeys(op.outputs, quant))
+    kept = {v for v in quants if v in graph.outputs}
+    for op in reversed(graph.ops):
+        plain = moves_codes(op) and not kept.intersection(op.outputs)
+        for value in op.inputs:
+            if value in quants and not plain and op.attrs.get("quant") != quants[value]:
+                kept.add(value)
+    # A value that stays keeps what it is moved from and to.
+    for op in graph.ops:
+        if moves_codes(op) and op.inputs[data_operands(op)[0]] in kept:
+            kept.update(v for v in op.outputs if v in quants)
+    return set(quants) - kept
+
+
+def _shifted(op: Emitted) -> dict[str, Any]:
+    if "quant" not in op.attrs:
+        return dict(op.attrs)
     quant = op.attrs["quant"]
     return {"quant": replace(quant, zero_point=tuple(z - 128 for z in quant.zero_point))}
 
@@ -70,7 +86,7 @@ def hoist(graph: Subgraph) -> Subgraph:
             continue
         waiting.pop(before)
         quant = op.attrs["quant"]
-        codes = {i: Value(INT8, host.inputs[i].shape) for i in places}  # type: ignore[union-attr]
+        codes = {i: Value(INT8, host.inputs[i].shape, None, quant) for i in places}  # type: ignore[union-attr]
         moved = _moved(host, codes, op, quant)
         quantised = [
             Emitted("QUANTIZE", (host.inputs[i],), (code,), op.attrs, op.origin) for i, code in codes.items()
@@ -91,4 +107,4 @@ def _moved(host: Emitted, codes: dict[int, Value], op: Emitted, quant: Quant) ->
     return [replace(part, origin=origin) for part in made]
 
 
-__all__ = ["as_int8", "code_of", "hoist"]
+__all__ = ["as_int8", "hoist"]

@@ -23,6 +23,8 @@ _DATA: Mapping[str, int] = {
     "SPLIT_V": 0,
     "CONCATENATION": 0,
 }  # fmt: skip
+ADDING = ("PAD", "PADV2", "MAXIMUM", "MINIMUM", "RELU", "RELU6")
+"""Ops that mix in numbers: of reals if they were made of an op on reals, else of codes."""
 _LIMITS = {"RELU": (0.0, None), "RELU6": (0.0, 6.0)}
 
 
@@ -38,6 +40,11 @@ def data_operands(op: Emitted) -> tuple[int, ...]:
     if op.op == "PADV2" and (op.inputs[2] is None or op.inputs[2].data is None):
         return ()
     return (_DATA[op.op],)
+
+
+def moves_codes(op: Emitted) -> bool:
+    """Tells whether an op does the same to codes as to reals, whatever the zero point: it adds no numbers."""
+    return bool(data_operands(op)) and op.op not in ADDING and op.op != "CONCATENATION"
 
 
 def is_on_grid(op: Emitted, quant: Quant) -> bool:

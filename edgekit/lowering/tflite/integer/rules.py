@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -26,10 +27,12 @@ class Form:
     Attributes:
         inputs: The operands, integers where they were reals.
         own: The quantisation that the kernel gives its result; `None` for any.
+        kernel: Another op that computes it, with its options.
     """
 
     inputs: tuple[Value | None, ...]
     own: Quant | None = None
+    kernel: tuple[str, Mapping[str, Any]] | None = None
 
 
 Rule = Callable[[Emitted, Sequence[Value | None]], Form]
@@ -135,7 +138,19 @@ def unary(op: Emitted, codes: Sequence[Value | None]) -> Form:
     return Form((_data(codes), *op.inputs[1:]))
 
 
-@_rule("AVERAGE_POOL_2D", "RESIZE_BILINEAR")
+@_rule("AVERAGE_POOL_2D")
+def average(op: Emitted, codes: Sequence[Value | None]) -> Form:
+    """Over the whole image as MEAN, which takes any scale; else the result has the scale of the operand."""
+    x, attrs = _data(codes), op.attrs
+    window = (attrs["filter_height"], attrs["filter_width"])
+    whole = x.shape[1:3] == window and op.outputs[0].shape[1:3] == (1, 1) and attrs["padding"] == "VALID"
+    if not whole or attrs["fused_activation_function"] != "NONE":
+        return Form((x,), x.quant)
+    axes = np.asarray([1, 2], np.int32)
+    return Form((x, Value(axes.dtype, axes.shape, axes)), kernel=("MEAN", {"keep_dims": True}))
+
+
+@_rule("RESIZE_BILINEAR")
 def same_scale(op: Emitted, codes: Sequence[Value | None]) -> Form:
     """The result has the scale of the operand."""
     x = _data(codes)
