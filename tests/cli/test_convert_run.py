@@ -282,3 +282,20 @@ def test_an_input_shape_that_does_not_fit_names_the_input(run: Run, model: Path)
     assert outcome.code == 2
     assert "`x` cannot have the shape 1x3x9x9" in " ".join(outcome.stderr.split())
     assert run("convert", model, "--input-shape", "x=1x3x8x8").code == 0
+
+
+def test_quantize(run: Run, model: Path, tmp_path: Path) -> None:
+    """A float model becomes an integer artifact; its cost is in the report and in JSON."""
+    np.savez("samples.npz", x=np.concatenate([image(i) for i in range(6)]))
+    outcome = run("quantize", model, "--calibrate", "samples.npz", "--require-full-integer", "--integer-io")
+    assert outcome.code == 0, outcome.stderr
+    assert "Cost of quantisation" in outcome.stdout
+    folder = tmp_path / "small-tflite-int8"
+    document = json.loads((folder / "report.json").read_text())
+    jsonschema.validate(document, json_format.schema())
+    assert document["command"] == "quantize"
+    (table,) = (part for part in document["results"] if part["id"] == "quantization")
+    assert table["rows"][0]["sqnr_db"] > 20
+    outcome = run("quantize", model)
+    assert outcome.code == 1
+    assert "EK403" in outcome.stderr
