@@ -43,10 +43,15 @@ def step_of(model: Model, output: str) -> float | None:
         if node.op_type == "QuantizeLinear":
             return 1.0
         if node.op_type == "DequantizeLinear":
-            scale = None if node.inputs[1] is None else ir.convenience.get_const_tensor(node.inputs[1])
-            return float(scale.numpy().reshape(())) if scale is not None and scale.size == 1 else None
+            return scale_behind(node)
         value = node.inputs[0] if node.op_type in _TRANSPARENT else None
     return None
+
+
+def scale_behind(node: ir.Node) -> float | None:
+    """Returns the scale of a DequantizeLinear if it is one constant."""
+    scale = None if node.inputs[1] is None else ir.convenience.get_const_tensor(node.inputs[1])
+    return float(scale.numpy().reshape(())) if scale is not None and scale.size == 1 else None
 
 
 FAR = 0.01

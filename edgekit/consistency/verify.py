@@ -16,7 +16,7 @@ from edgekit.artifact import (
     Verification,
     not_verified,
 )
-from edgekit.consistency import localise, rounding, steps, ties
+from edgekit.consistency import localise, rounding, steps, tail, ties
 from edgekit.consistency.informative import weaknesses
 from edgekit.consistency.metrics import Pair, compare_tensor
 from edgekit.consistency.oracle import Oracle
@@ -183,10 +183,13 @@ class _Work:
         if ranking is not None:
             tolerance = default_tolerance("float32", *self._precisions())
             return ties.settle(delta, ranking, pairs, lambda i: self._scores(i, ranking.scores), tolerance)
+        is_integer = bool(self.artifact.recipe.get("integer"))
         step = steps.step_of(self.model, delta.tensor)
         if step is not None:
-            is_integer = bool(self.artifact.recipe.get("integer"))
             return (steps.settle_integers if is_integer else steps.settle)(delta, step, pairs)
+        end = tail.tail_of(self.model, delta.tensor) if is_integer else None
+        if end is not None:
+            return tail.settle(delta, end, pairs, self.reference.samples.arrays, self.oracle)
         plain = set(self._precisions(delta.tensor)) <= {"float32"} and not self._asks_for(delta.tensor)
         judged = plain and rounding.can_judge(self.model)
         return rounding.settle(delta, pairs, self.again) if judged else delta
