@@ -186,7 +186,13 @@ class _Work:
         is_integer = bool(self.artifact.recipe.get("integer"))
         step = steps.step_of(self.model, delta.tensor)
         if step is not None:
-            return (steps.settle_integers if is_integer else steps.settle)(delta, step, pairs)
+            if not is_integer:
+                return steps.settle(delta, step, pairs)
+            settled = steps.settle_integers(delta, step, pairs)
+            function = tail.function_of(self.model, delta.tensor)
+            if settled.status.holds or function is None:
+                return settled
+            return tail.settle(settled, function, pairs, self.reference.samples.arrays, self.oracle, step)
         end = tail.tail_of(self.model, delta.tensor) if is_integer else None
         if end is not None:
             return tail.settle(delta, end, pairs, self.reference.samples.arrays, self.oracle)

@@ -8,6 +8,9 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from edgekit import api
+from edgekit.artifact import Delta, Status
+from edgekit.consistency import tail
+from edgekit.consistency.oracle import Oracle
 from edgekit.diagnostics import EdgekitError
 from edgekit.lowering.tflite.reader import read_tflite
 
@@ -172,10 +175,20 @@ def test_fixed_scales(judge, draw, op, scale, zero):
     holds(judge(g, g.at(g.op(op, x), scale, zero), {"x": draw("float32", 3, 40, scale=2)})[0])
 
 
-def test_another_scale_behind_a_fixed_one_is_a_second_rounding(judge, draw):
+@pytest.mark.parametrize("op", ["Sigmoid", "Tanh"])
+@pytest.mark.parametrize("high", [0.4, 1.2])
+def test_another_scale_than_the_fixed_one_is_looked_up_exactly(judge, draw, op, high):
+    g = Graph()
+    x = g.input("x", [3, 4, 40], -4, 5)
+    steps, ops = judge(g, g.fake(g.op(op, x), -0.5, high), {"x": draw("float32", 3, 4, 40, scale=2)})
+    assert "GATHER" in ops
+    assert not steps.any()
+
+
+def test_another_scale_of_softmax_is_a_second_rounding(judge, draw):
     g = Graph()
     x = g.input("x", [3, 40], -4, 5)
-    steps, ops = judge(g, g.fake(g.op("Sigmoid", x), -0.5, 1.2), {"x": draw("float32", 3, 40, scale=2)})
+    steps, ops = judge(g, g.fake(g.op("Softmax", x), -0.5, 1.2), {"x": draw("float32", 3, 40, scale=2)})
     assert ops.count("QUANTIZE") == 2
     holds(steps)
 
@@ -316,3 +329,60 @@ def test_options_are_checked(options, code):
     with pytest.raises(EdgekitError) as caught:
         api.convert(g.model(y), verify=False, options=options)
     assert caught.value.diagnostics[0].code == code
+
+
+def with_float_tail():
+    g, y = convolution()
+    y = g.fake(y, -30, 30)
+    return g.model(g.op("Softmax", g.op("Flatten", y), axis=-1)), g.scales[y]
+
+
+def test_a_float_tail_is_judged_by_the_steps_at_its_front(draw):
+    model, _ = with_float_tail()
+    samples = [{"x": draw("float32", 1, 3, 6, 6)} for _ in range(4)]
+    verification = api.convert(model, inputs=samples).verification
+    assert verification.holds, verification
+
+
+@pytest.mark.parametrize(("steps", "status"), [(0.5, "tie"), (6.0, "differ")])
+def test_a_tail_explains_steps_and_nothing_more(draw, steps, status):
+    model, scale = with_float_tail()
+    source = api.load(model)
+    end = tail.tail_of(source, source.outputs[0].name)
+    assert list(end.front.values()) == [pytest.approx(scale)]
+    sample = {"x": draw("float32", 1, 3, 6, 6)}
+    with Oracle(source, isolate=True, timeout_s=60) as oracle:
+        (reference,) = oracle.run(sample).values()
+        logits = np.log(reference) + rng_signs(reference.shape) * scale * steps
+        actual = np.exp(logits) / np.exp(logits).sum()
+        delta = Delta(source.outputs[0].name, Status.DIFFER, "float32", limit=1e-6)
+        pairs = [(reference, actual.astype(np.float32))]
+        assert tail.settle(delta, end, pairs, [sample], oracle).status == status
+
+
+def rng_signs(shape):
+    return np.random.default_rng(5).choice((-1.0, 1.0), shape)
+
+
+def test_a_tail_from_a_public_input_is_none():
+    g, y = convolution()
+    model = g.model(g.op("Add", g.fake(y, -30, 30), g.op("ReduceMax", g.op("Exp", "x"), keepdims=0)))
+    source = api.load(model)
+    assert tail.tail_of(source, source.outputs[0].name) is None
+
+
+@pytest.mark.parametrize(("steps", "status"), [(1.0, "tie"), (4.0, "differ")])
+def test_a_function_turns_one_step_into_several(draw, steps, status):
+    g, y = convolution()
+    y = g.fake(y, -30, 30)
+    model = g.model(g.fake(g.op("Sigmoid", y), 0, 1))
+    source = api.load(model)
+    end = tail.function_of(source, source.outputs[0].name)
+    sample = {"x": draw("float32", 1, 3, 6, 6) * 0.02}
+    with Oracle(source, isolate=True, timeout_s=60) as oracle:
+        front = oracle.run(sample, [y])
+        reference = front[source.outputs[0].name]
+        actual = 1 / (1 + np.exp(-(front[y] + steps * g.scales[y])))
+        delta = Delta(source.outputs[0].name, Status.DIFFER, "float32", limit=1e-6)
+        pairs = [(reference, actual.astype(np.float32))]
+        assert tail.settle(delta, end, pairs, [sample], oracle, 1 / 255).status == status

@@ -11,6 +11,7 @@ from edgekit.ir import Quant
 from edgekit.lowering.ledger import Emitted, Subgraph, Value
 from edgekit.lowering.tflite.integer.movement import ADDING, data_operands, is_implied, is_on_grid, on_codes
 from edgekit.lowering.tflite.integer.rules import INT8, RULES, Form, StaysFloat
+from edgekit.lowering.tflite.integer.table import look_up
 
 _BLIND = ("CAST", "SHAPE", "RESHAPE")
 """Ops that do not look at the quantisation of their operand."""
@@ -161,6 +162,13 @@ class Fusion:
 
     def _emit(self, op: Emitted, form: Form, after: Emitted) -> None:
         quant: Quant = after.attrs["quant"]
+        if form.table is not None and not _same(form.own, quant):
+            code = form.inputs[0]
+            assert code is not None
+            made, result = look_up(code, form.table, quant, op.origin | after.origin)
+            self.ops += made
+            self._replace(op, result)
+            return
         own = quant if form.own is None or _same(form.own, quant) else form.own
         if own is not quant and own.scale[0] > quant.scale[0] * (1 + _SLACK):
             raise StaysFloat(
@@ -174,6 +182,10 @@ class Fusion:
             z = Value(INT8, y.shape, None, quant)
             self.ops.append(Emitted("QUANTIZE", (y,), (z,), {}, origin))
             y = z
+        self._replace(op, y)
+
+    def _replace(self, op: Emitted, y: Value) -> None:
+        """Lets the integers stand for what the readers quantised the result of an op to."""
         for reader in self._users[op.outputs[0]]:
             self.now[reader.outputs[0]] = y
             self._done.add(reader.outputs[0])

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgekit.ir import Quant
 from edgekit.lowering.ledger import Emitted, Value
@@ -28,11 +29,13 @@ class Form:
         inputs: The operands, integers where they were reals.
         own: The quantisation that the kernel gives its result; `None` for any.
         kernel: Another op that computes it, with its options.
+        table: The function that the op applies to each element, for a scale that the kernel does not give.
     """
 
     inputs: tuple[Value | None, ...]
     own: Quant | None = None
     kernel: tuple[str, Mapping[str, Any]] | None = None
+    table: Callable[[NDArray[np.float64]], NDArray[np.float64]] | None = None
 
 
 Rule = Callable[[Emitted, Sequence[Value | None]], Form]
@@ -157,16 +160,25 @@ def same_scale(op: Emitted, codes: Sequence[Value | None]) -> Form:
     return Form((x, *op.inputs[1:]), x.quant)
 
 
-@_rule("SOFTMAX", "LOGISTIC")
-def probability(op: Emitted, codes: Sequence[Value | None]) -> Form:
+_PROBABILITY = Quant((1 / 256,), (-128,))
+
+
+@_rule("SOFTMAX")
+def softmax(op: Emitted, codes: Sequence[Value | None]) -> Form:
     """The result has the scale 1/256 from zero on."""
-    return Form((_data(codes),), Quant((1 / 256,), (-128,)))
+    return Form((_data(codes),), _PROBABILITY)
+
+
+@_rule("LOGISTIC")
+def logistic(op: Emitted, codes: Sequence[Value | None]) -> Form:
+    """The result has the scale 1/256 from zero on; others are looked up."""
+    return Form((_data(codes),), _PROBABILITY, table=lambda x: 1 / (1 + np.exp(-x)))
 
 
 @_rule("TANH")
 def tanh(op: Emitted, codes: Sequence[Value | None]) -> Form:
-    """The result has the scale 1/128 around zero."""
-    return Form((_data(codes),), Quant((1 / 128,), (0,)))
+    """The result has the scale 1/128 around zero; others are looked up."""
+    return Form((_data(codes),), Quant((1 / 128,), (0,)), table=np.tanh)
 
 
 def _data(codes: Sequence[Value | None]) -> Value:
