@@ -267,6 +267,54 @@ def test_a_transposed_convolution(judge, rng, draw):
     holds(steps)
 
 
+def test_product_of_two_activations(judge, draw):
+    g = Graph()
+    x, y = g.input("x", [2, 5, 16], -2, 2), g.input("y", [2, 16, 3], -1, 1)
+    feed = {"x": draw("float32", 2, 5, 16), "y": draw("float32", 2, 16, 3)}
+    steps, ops = judge(g, g.fake(g.op("MatMul", x, y), -10, 10), feed)
+    assert "BATCH_MATMUL" in ops
+    holds(steps)
+
+
+@pytest.mark.parametrize("group", [1, 4])
+def test_convolution_of_one_axis(judge, rng, draw, group):
+    g = Graph()
+    x = g.input("x", [1, 4, 30], -2, 2)
+    w, _ = g.weights(rng.normal(size=(8, 4 // group, 5)).astype(np.float32), 0)
+    y = g.fake(g.op("Conv", x, w, group=group, pads=[2, 2], strides=[2]), -8, 8)
+    holds(judge(g, y, {"x": draw("float32", 1, 4, 30)})[0])
+
+
+def test_convolution_in_groups(judge, rng, draw):
+    g = Graph()
+    x = g.input("x", [1, 6, 9, 9], -2, 2)
+    w, _ = g.weights(rng.normal(size=(8, 3, 3, 3)).astype(np.float32), 0)
+    y = g.fake(g.op("Conv", x, w, group=2), -8, 8)
+    holds(judge(g, y, {"x": draw("float32", 1, 6, 9, 9)})[0])
+
+
+def test_leaky_relu(judge, draw):
+    g = Graph()
+    x = g.input("x", [1, 4, 9], -5, 5)
+    holds(judge(g, g.fake(g.op("LeakyRelu", x, alpha=0.1), -0.5, 5), {"x": draw("float32", 1, 4, 9)})[0])
+
+
+def test_parts_of_a_tensor(judge, draw):
+    g = Graph()
+    x = g.input("x", [1, 4, 6], -2, 2)
+    g.nodes.append(helper.make_node("Split", [x], ["left", "right"], axis=1, num_outputs=2, name="split"))
+    left, right = g.fake("left", -2, 2), g.fake("right", -2, 2)
+    holds(judge(g, g.fake(g.op("Add", left, right), -4, 4), {"x": draw("float32", 1, 4, 6)})[0])
+
+
+def test_mean_over_axes(judge, draw):
+    g = Graph()
+    x = g.input("x", [2, 4, 5, 6], -3, 3)
+    axes = g.constant(np.asarray([2, 3], np.int64))
+    y = g.op("ReduceMean", x, axes, keepdims=0)
+    holds(judge(g, g.fake(y, -2, 2), {"x": draw("float32", 2, 4, 5, 6)})[0])
+
+
 def convolution(zero=0):
     g = Graph()
     x = g.input("x", [1, 3, 6, 6])
