@@ -134,6 +134,7 @@ def quantize(
     percentile: float = 99.99,
     require_full_integer: bool = False,
     integer_io: bool = False,
+    io_layout: str = "source",
     verify: bool = True,
     inputs: Any = None,
     labels: str | None = None,
@@ -153,6 +154,7 @@ def quantize(
         percentile: Share of the values in percent that lies inside the range (`percentile`).
         require_full_integer: Refuse a model of which an op would stay in float (TFLite).
         integer_io: Give public inputs and outputs as integers (TFLite).
+        io_layout: `source` keeps the layout of public inputs and outputs; `nhwc` changes image-like ones.
         verify: Compare the artifact with the QDQ model that it was made from.
         inputs: Inputs to verify with; else the calibration samples.
         labels: Text of a label file to store in the artifact.
@@ -197,6 +199,7 @@ def quantize(
     artifact = convert(
         runnable,
         backend,
+        io_layout=io_layout,
         options=options,
         verify=verify,
         inputs=list(samples.arrays) if inputs is None else inputs,

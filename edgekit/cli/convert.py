@@ -62,6 +62,12 @@ ASIDE = ".mismatch"
 )
 @click.option("--allow-approximate", is_flag=True, help="Accept forms that are not exact; each is reported.")
 @click.option(
+    "--require-full-integer",
+    is_flag=True,
+    help="Refuse a quantised model that stays in float anywhere (TFLite).",
+)
+@click.option("--integer-io", is_flag=True, help="Quantised inputs and outputs are integers (TFLite).")
+@click.option(
     "--allow-pickle",
     is_flag=True,
     allow_from_autoenv=False,
@@ -81,6 +87,8 @@ def command(
     inputs: Path | None,
     tolerance: float | None,
     allow_approximate: bool,
+    require_full_integer: bool,
+    integer_io: bool,
     allow_pickle: bool,
     label_file: Path | None,
 ) -> Report:
@@ -94,6 +102,9 @@ def command(
     from edgekit.lowering.backends import file_stem
     from edgekit.report.describe import artifact as describe
 
+    integers = {"require_full_integer": require_full_integer, "integer_io": integer_io}
+    if backend != "tflite" and any(integers.values()):
+        raise error("EK205", f"`{backend}` has neither full integers nor integer inputs and outputs")
     console.subject = Subject(Path(model).name or model)
     labels = label_text(label_file) if label_file else None
     with console.stages() as stage:
@@ -110,6 +121,7 @@ def command(
             inputs=inputs,
             tolerance=tolerance,
             labels=labels,
+            options={name: True for name, wanted in integers.items() if wanted},
             progress=stage,
         )
         stage("write")

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from edgekit.cli.console import Console, environment, write_text
-from edgekit.cli.convert import BACKENDS, label_text, save, shapes
+from edgekit.cli.convert import BACKENDS, IO_LAYOUTS, label_text, save, shapes
 from edgekit.cli.frame import FILE
 from edgekit.cli.frame import command as make
 from edgekit.report import Report, Subject
@@ -48,6 +48,13 @@ METHODS = ("minmax", "percentile")
 @click.option("--require-full-integer", is_flag=True, help="Refuse a model that stays in float anywhere.")
 @click.option("--integer-io", is_flag=True, help="Public inputs and outputs are integers.")
 @click.option(
+    "--io-layout",
+    type=click.Choice(IO_LAYOUTS),
+    default="source",
+    show_default=True,
+    help="Layout of public inputs and outputs.",
+)
+@click.option(
     "--input-shape",
     "input_shapes",
     multiple=True,
@@ -74,6 +81,7 @@ def command(
     percentile: float,
     require_full_integer: bool,
     integer_io: bool,
+    io_layout: str,
     input_shapes: tuple[str, ...],
     verify: bool,
     inputs: Path | None,
@@ -103,6 +111,7 @@ def command(
             percentile=percentile,
             require_full_integer=require_full_integer,
             integer_io=integer_io,
+            io_layout=io_layout,
             verify=verify,
             inputs=inputs,
             labels=labels,
