@@ -134,6 +134,7 @@ def quantize(
     percentile: float = 99.99,
     require_full_integer: bool = False,
     integer_io: bool = False,
+    exact_functions: bool = False,
     io_layout: str = "source",
     verify: bool = True,
     inputs: Any = None,
@@ -154,6 +155,7 @@ def quantize(
         percentile: Share of the values in percent that lies inside the range (`percentile`).
         require_full_integer: Refuse a model of which an op would stay in float (TFLite).
         integer_io: Give public inputs and outputs as integers (TFLite).
+        exact_functions: Look functions such as HARD_SWISH up in tables where kernels are not exact (TFLite).
         io_layout: `source` keeps the layout of public inputs and outputs; `nhwc` changes image-like ones.
         verify: Compare the artifact with the QDQ model that it was made from.
         inputs: Inputs to verify with; else the calibration samples.
@@ -193,9 +195,13 @@ def quantize(
     loss = calibration.losses(model, runnable, samples.arrays)
     options: dict[str, Any] = {}
     if backend == "tflite":
-        options = {"require_full_integer": require_full_integer, "integer_io": integer_io}
-    elif require_full_integer or integer_io:
-        raise error("EK202", f"`{backend}` has neither full integers nor integer inputs and outputs")
+        options = {
+            "require_full_integer": require_full_integer,
+            "integer_io": integer_io,
+            "exact_functions": exact_functions,
+        }
+    elif require_full_integer or integer_io or exact_functions:
+        raise error("EK202", f"`{backend}` has no integer kernels to choose")
     artifact = convert(
         runnable,
         backend,

@@ -67,6 +67,7 @@ ASIDE = ".mismatch"
     help="Refuse a quantised model that stays in float anywhere (TFLite).",
 )
 @click.option("--integer-io", is_flag=True, help="Quantised inputs and outputs are integers (TFLite).")
+@click.option("--exact-functions", is_flag=True, help="Tables where integer kernels are not exact (TFLite).")
 @click.option(
     "--allow-pickle",
     is_flag=True,
@@ -89,6 +90,7 @@ def command(
     allow_approximate: bool,
     require_full_integer: bool,
     integer_io: bool,
+    exact_functions: bool,
     allow_pickle: bool,
     label_file: Path | None,
 ) -> Report:
@@ -102,9 +104,13 @@ def command(
     from edgekit.lowering.backends import file_stem
     from edgekit.report.describe import artifact as describe
 
-    integers = {"require_full_integer": require_full_integer, "integer_io": integer_io}
+    integers = {
+        "require_full_integer": require_full_integer,
+        "integer_io": integer_io,
+        "exact_functions": exact_functions,
+    }
     if backend != "tflite" and any(integers.values()):
-        raise error("EK205", f"`{backend}` has neither full integers nor integer inputs and outputs")
+        raise error("EK205", f"`{backend}` has no integer kernels to choose")
     console.subject = Subject(Path(model).name or model)
     labels = label_text(label_file) if label_file else None
     with console.stages() as stage:

@@ -47,6 +47,7 @@ METHODS = ("minmax", "percentile")
 )
 @click.option("--require-full-integer", is_flag=True, help="Refuse a model that stays in float anywhere.")
 @click.option("--integer-io", is_flag=True, help="Public inputs and outputs are integers.")
+@click.option("--exact-functions", is_flag=True, help="Tables where integer kernels are not exact (TFLite).")
 @click.option(
     "--io-layout",
     type=click.Choice(IO_LAYOUTS),
@@ -81,6 +82,7 @@ def command(
     percentile: float,
     require_full_integer: bool,
     integer_io: bool,
+    exact_functions: bool,
     io_layout: str,
     input_shapes: tuple[str, ...],
     verify: bool,
@@ -111,6 +113,7 @@ def command(
             percentile=percentile,
             require_full_integer=require_full_integer,
             integer_io=integer_io,
+            exact_functions=exact_functions,
             io_layout=io_layout,
             verify=verify,
             inputs=inputs,

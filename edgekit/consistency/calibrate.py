@@ -11,7 +11,7 @@ import numpy as np
 
 from edgekit.consistency.metrics import compare_tensor
 from edgekit.consistency.oracle import Oracle
-from edgekit.consistency.samples import Given, Sample, Samples, given_samples, golden_samples
+from edgekit.consistency.samples import Given, Sample, Samples, given_samples, golden_samples, read_arrays
 from edgekit.consistency.tolerance import Tolerance
 from edgekit.diagnostics import error
 from edgekit.ir import Model
@@ -53,8 +53,6 @@ def calibration_samples(model: Model, given: Given | Iterable[Sample] | None) ->
 
 def _inputs_only(model: Model, held: Any) -> Given:
     """Leaves out what a file of samples holds besides inputs: labels, recorded outputs."""
-    from edgekit.consistency.samples import read_arrays
-
     if not isinstance(held, str | Path):
         return held  # type: ignore[no-any-return]
     names = [spec.name for spec in model.inputs]

@@ -434,3 +434,14 @@ def test_a_function_turns_one_step_into_several(draw, steps, status):
         delta = Delta(source.outputs[0].name, Status.DIFFER, "float32", limit=1e-6)
         pairs = [(reference, actual.astype(np.float32))]
         assert tail.settle(delta, end, pairs, [sample], oracle, 1 / 255).status == status
+
+
+def test_exact_functions_are_exact(bench, draw):
+    g = Graph()
+    model = g.model(g.fake(g.op("HardSwish", g.input("x", [1, 8, 9, 9], -5, 5)), -0.375, 5))
+    feed = {"x": draw("float32", 1, 8, 9, 9, scale=2)}
+    artifact = api.convert(
+        model, verify=False, options={"exact_functions": True, "require_full_integer": True}
+    )
+    (got,) = api.run(artifact, feed, isolate=False).values()
+    np.testing.assert_array_equal(got, bench._source(model, feed)[0])

@@ -38,7 +38,7 @@ def lower_tflite(model: Model, expand: Expand, options: LowerOptions | None = No
     if any(d.severity is Severity.ERROR for d in lowered.diagnostics):
         return lowered  # incomplete: only its diagnostics count
     arranged = arrange(lowered, options.io_layout)
-    found = to_integers(fuse(arranged.main), public=options.integer_io)
+    found = to_integers(fuse(arranged.main), public=options.integer_io, exact=options.exact_functions)
     islands = found.diagnostics(required=options.require_full_integer)
     return replace(
         arranged,

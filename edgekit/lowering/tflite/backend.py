@@ -39,7 +39,11 @@ def build(source: Model, prepared: Prepared, recipe: Recipe) -> Artifact:
     """
     own = TFLiteOptions.of(recipe.options)
     options = LowerOptions(
-        recipe.allow_approximate, recipe.io_layout, own.require_full_integer, own.integer_io
+        recipe.allow_approximate,
+        recipe.io_layout,
+        own.require_full_integer,
+        own.integer_io,
+        own.exact_functions,
     )
     lowered = lower_tflite(prepared.model, expand, options)
     if any(d.severity is Severity.ERROR for d in lowered.diagnostics):

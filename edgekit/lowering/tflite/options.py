@@ -16,10 +16,13 @@ class TFLiteOptions:
     Attributes:
         require_full_integer: Refuse a model of which an op would stay in float.
         integer_io: Give quantised public inputs and outputs as integers.
+        exact_functions: Look quantised functions (HARD_SWISH, LOGISTIC, TANH) up in tables, which is exact
+            and slower, and which accelerators leave to the CPU.
     """
 
     require_full_integer: bool = False
     integer_io: bool = False
+    exact_functions: bool = False
 
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> Self:

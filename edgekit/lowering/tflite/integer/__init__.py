@@ -41,19 +41,20 @@ class Integers:
         return diagnostics(self.islands, required)
 
 
-def to_integers(graph: Subgraph, *, public: bool = False) -> Integers:
+def to_integers(graph: Subgraph, *, public: bool = False, exact: bool = False) -> Integers:
     """Gives every op between DEQUANTIZE and QUANTIZE its integer kernel where it has one.
 
     Args:
         graph: A graph in its final layout, activations fused, with markers.
         public: Whether quantised public inputs and outputs are integers.
+        exact: Whether functions are looked up where their kernels are not exact.
 
     Returns:
         The graph. If no op has an integer form, each marker is written out in exact arithmetic.
     """
     if not any("quant" in op.attrs for op in graph.ops):
         return Integers(write_out(graph))
-    fusion = Fusion(hoist(as_int8(graph)))
+    fusion = Fusion(hoist(as_int8(graph)), exact)
     made = fusion.run()
     if not (fusion.fused and fusion.is_sound):
         return Integers(write_out(graph))

@@ -25,6 +25,7 @@ class Fusion:
 
     Attributes:
         graph: A graph with markers, QUANTIZE behind the ops that compute.
+        exact: Whether functions are looked up where their kernels are not exact.
         ops: The ops so far.
         codes: The integers that stand for a real value.
         now: What a value of the former graph is in the new one.
@@ -34,6 +35,7 @@ class Fusion:
     """
 
     graph: Subgraph
+    exact: bool = False
     ops: list[Emitted] = field(default_factory=list)
     codes: dict[Value, Value] = field(default_factory=dict)
     now: dict[Value, Value] = field(default_factory=dict)
@@ -162,7 +164,8 @@ class Fusion:
 
     def _emit(self, op: Emitted, form: Form, after: Emitted) -> None:
         quant: Quant = after.attrs["quant"]
-        if form.table is not None and not _same(form.own, quant):
+        misfit = form.own is not None and not _same(form.own, quant)
+        if form.table is not None and (misfit or self.exact):
             code = form.inputs[0]
             assert code is not None
             made, result = look_up(code, form.table, quant, op.origin | after.origin)

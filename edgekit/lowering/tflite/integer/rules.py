@@ -29,7 +29,8 @@ class Form:
         inputs: The operands, integers where they were reals.
         own: The quantisation that the kernel gives its result; `None` for any.
         kernel: Another op that computes it, with its options.
-        table: The function that the op applies to each element, for a scale that the kernel does not give.
+        table: The function that the op applies to each element, for a scale that the kernel does not give
+            and for those who want it exact.
     """
 
     inputs: tuple[Value | None, ...]
@@ -135,7 +136,13 @@ def _operand(value: Value | None, code: Value | None) -> Value:
     return Value(INT8, value.shape, (whole + zero).astype(np.int8), quant)
 
 
-@_rule("MEAN", "HARD_SWISH", "LEAKY_RELU")
+@_rule("HARD_SWISH")
+def hard_swish(op: Emitted, codes: Sequence[Value | None]) -> Form:
+    """Any scale in, any scale out; the kernel is off by one step now and then, a table is not."""
+    return Form((_data(codes),), table=lambda x: x * np.clip(x + 3, 0, 6) / 6)
+
+
+@_rule("MEAN", "LEAKY_RELU")
 def unary(op: Emitted, codes: Sequence[Value | None]) -> Form:
     """Any scale in, any scale out."""
     return Form((_data(codes), *op.inputs[1:]))
