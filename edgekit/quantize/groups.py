@@ -31,7 +31,7 @@ class Groups:
             outside = [v for v in (*data_inputs(node), *node.outputs) if not is_fused(v)]
             for value in outside:
                 groups.add(value)
-            if role is Role.SAME and not is_fused(node.inputs[0]):  # type: ignore[arg-type]
+            if role is Role.SAME and not any(map(is_fused, data_inputs(node)[:1])):
                 for value in outside[1:]:
                     groups.join(outside[0], value)
         return groups

@@ -9,7 +9,14 @@ import numpy as np
 
 from edgekit.ir import Quant
 from edgekit.lowering.ledger import Emitted, Subgraph, Value
-from edgekit.lowering.tflite.integer.movement import ADDING, data_operands, is_implied, is_on_grid, on_codes
+from edgekit.lowering.tflite.integer.movement import (
+    ADDING,
+    data_operands,
+    is_implied,
+    is_on_grid,
+    moved_operands,
+    on_codes,
+)
 from edgekit.lowering.tflite.integer.rules import INT8, RULES, Form, StaysFloat
 from edgekit.lowering.tflite.integer.table import look_up
 
@@ -111,7 +118,7 @@ class Fusion:
         is_real = op.outputs[0].dtype != INT8
         if is_real and (not is_on_grid(op, quant) or any(v.dtype != np.float32 for v in op.outputs)):
             return False
-        if not is_real and op.op in ADDING and any(op.inputs[i].quant is None for i in places):  # type: ignore[union-attr]
+        if not is_real and op.op in ADDING and any(v.quant is None for v in moved_operands(op).values()):
             return False  # it was an op on codes, not on reals
         if not is_real and is_implied(op):
             self.now[op.outputs[0]] = known[0]

@@ -10,7 +10,7 @@ import numpy as np
 
 from edgekit.ir import Quant
 from edgekit.lowering.ledger import Emitted, Subgraph, Value
-from edgekit.lowering.tflite.integer.movement import data_operands, moves_codes, on_codes
+from edgekit.lowering.tflite.integer.movement import moved_operands, moves_codes, on_codes
 
 INT8 = np.dtype(np.int8)
 
@@ -36,8 +36,10 @@ def _free_codes(graph: Subgraph) -> set[Value]:
     for op in graph.ops:
         if op.op == "QUANTIZE" and op.outputs[0].dtype == np.uint8:
             quants[op.outputs[0]] = op.attrs["quant"]
-        elif moves_codes(op) and (quant := quants.get(op.inputs[data_operands(op)[0]])):  # type: ignore[arg-type]
-            quants.update(dict.fromkeys(op.outputs, quant))
+        elif moves_codes(op):
+            for moved in moved_operands(op).values():
+                if moved in quants:
+                    quants.update(dict.fromkeys(op.outputs, quants[moved]))
     kept = {v for v in quants if v in graph.outputs}
     for op in reversed(graph.ops):
         plain = moves_codes(op) and not kept.intersection(op.outputs)
@@ -46,7 +48,7 @@ def _free_codes(graph: Subgraph) -> set[Value]:
                 kept.add(value)
     # A value that stays keeps what it is moved from and to.
     for op in graph.ops:
-        if moves_codes(op) and op.inputs[data_operands(op)[0]] in kept:
+        if moves_codes(op) and not kept.isdisjoint(moved_operands(op).values()):
             kept.update(v for v in op.outputs if v in quants)
     return set(quants) - kept
 
@@ -80,13 +82,12 @@ def hoist(graph: Subgraph) -> Subgraph:
             done.append(op)
             continue
         host = waiting[before]
-        places = data_operands(host)
-        if not places or len(host.outputs) > 1 or uses[host.outputs[0]] != 1:
+        if not moved_operands(host) or len(host.outputs) > 1 or uses[host.outputs[0]] != 1:
             done.append(op)
             continue
         waiting.pop(before)
         quant = op.attrs["quant"]
-        codes = {i: Value(INT8, host.inputs[i].shape, None, quant) for i in places}  # type: ignore[union-attr]
+        codes = {i: Value(INT8, v.shape, None, quant) for i, v in moved_operands(host).items()}
         moved = _moved(host, codes, op, quant)
         quantised = [
             Emitted("QUANTIZE", (host.inputs[i],), (code,), op.attrs, op.origin) for i, code in codes.items()

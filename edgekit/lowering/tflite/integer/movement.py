@@ -42,6 +42,11 @@ def data_operands(op: Emitted) -> tuple[int, ...]:
     return (_DATA[op.op],)
 
 
+def moved_operands(op: Emitted) -> dict[int, Value]:
+    """Returns the operands that an op moves, by position."""
+    return {i: v for i in data_operands(op) if (v := op.inputs[i]) is not None}
+
+
 def moves_codes(op: Emitted) -> bool:
     """Tells whether an op does the same to codes as to reals, whatever the zero point: it adds no numbers."""
     return bool(data_operands(op)) and op.op not in ADDING and op.op != "CONCATENATION"
