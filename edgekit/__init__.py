@@ -8,14 +8,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from edgekit.api import convert, load, open, run
+    from edgekit.api import convert, load, open, quantize, run
     from edgekit.artifact import Artifact
     from edgekit.diagnostics import Diagnostic, EdgekitError
     from edgekit.ir import Model
 
 __version__ = "0.1.0"
 
-__all__ = ["Artifact", "Diagnostic", "EdgekitError", "Model", "__version__", "convert", "load", "open", "run"]
+__all__ = [
+    "Artifact",
+    "Diagnostic",
+    "EdgekitError",
+    "Model",
+    "__version__",
+    "convert",
+    "load",
+    "open",
+    "quantize",
+    "run",
+]
 
 _HOMES = {
     "Artifact": "edgekit.artifact",
@@ -25,6 +36,7 @@ _HOMES = {
     "convert": "edgekit.api",
     "load": "edgekit.api",
     "open": "edgekit.api",
+    "quantize": "edgekit.api",
     "run": "edgekit.api",
 }
 

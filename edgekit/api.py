@@ -1,4 +1,4 @@
-"""The Python API: `load`, `convert`, `open`, `run`."""
+"""The Python API: `load`, `convert`, `quantize`, `open`, `run`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgekit.artifact import Artifact
-from edgekit.diagnostics import EdgekitError
+from edgekit.diagnostics import EdgekitError, error
 from edgekit.ir import Model
 
 Progress = Callable[[str], None]
@@ -128,6 +128,106 @@ def convert(
     return artifact.with_verification(verification if here is None else verdict_by(verification))
 
 
+def quantize(
+    source: Any,
+    backend: str = "tflite",
+    *,
+    scheme: str = "int8",
+    calibrate: Any = None,
+    method: str = "minmax",
+    percentile: float = 99.99,
+    require_full_integer: bool = False,
+    integer_io: bool = False,
+    exact_functions: bool = False,
+    io_layout: str = "source",
+    verify: bool = True,
+    inputs: Any = None,
+    labels: str | None = None,
+    progress: Progress | None = None,
+    **load_options: Any,
+) -> Artifact:
+    """Quantises a float model after training, converts the result and verifies it.
+
+    Args:
+        source: A `Model`, or anything that `load` takes.
+        backend: `tflite`, or `onnx` for the QDQ model itself.
+        scheme: `int8` (weights with one scale per output channel) or `int8-per-tensor`.
+        calibrate: Samples that show the ranges of the activations: a file (`.npz`, `.npy`,
+            `.safetensors`), one sample, or an iterable of samples by input name; else the golden samples
+            beside the model.
+        method: `minmax` or `percentile`.
+        percentile: Share of the values in percent that lies inside the range (`percentile`).
+        require_full_integer: Refuse a model of which an op would stay in float (TFLite).
+        integer_io: Give public inputs and outputs as integers (TFLite).
+        exact_functions: Look functions such as HARD_SWISH up in tables where kernels are not exact (TFLite).
+        io_layout: `source` keeps the layout of public inputs and outputs; `nhwc` changes image-like ones.
+        verify: Compare the artifact with the QDQ model that it was made from.
+        inputs: Inputs to verify with; else the calibration samples.
+        labels: Text of a label file to store in the artifact.
+        progress: Called with the name of each stage as it starts.
+        load_options: Passed to `load`.
+
+    Returns:
+        The artifact. Its verdict is on the artifact against the QDQ model in ONNX Runtime; what the
+        quantisation itself costs against the float model is in `recipe["quantization"]["loss"]`.
+
+    Raises:
+        EdgekitError: EK403 if the model cannot be quantised, EK402 if full integers are required and not
+            possible, EK204 for an unknown scheme or method, else as `convert`.
+    """
+    from edgekit.consistency import calibrate as calibration
+    from edgekit.lowering.backends import source_of
+    from edgekit.lowering.onnx.emit import executable
+    from edgekit.passes.pipeline import prepare
+    from edgekit.quantize import Calibration, Plan, observed_names, scheme_named
+    from edgekit.quantize import quantize as insert
+
+    step = progress or (lambda stage: None)
+    chosen, how = scheme_named(scheme), Calibration(method, percentile)
+    if not isinstance(source, Model):
+        step("import")
+    model = source if isinstance(source, Model) else load(source, **load_options)
+    samples = calibration.calibration_samples(model, calibrate)
+    step("simplify")
+    prepared = prepare(model)
+    plan = Plan.of(prepared.model)
+    step("calibrate")
+    ranges = calibration.observe_ranges(executable(plan.model), samples.arrays, observed_names(plan), how)
+    step("quantise")
+    qdq, reports = insert(plan, chosen, ranges)
+    runnable = executable(qdq)
+    loss = calibration.losses(model, runnable, samples.arrays)
+    options: dict[str, Any] = {}
+    if backend == "tflite":
+        options = {
+            "require_full_integer": require_full_integer,
+            "integer_io": integer_io,
+            "exact_functions": exact_functions,
+        }
+    elif require_full_integer or integer_io or exact_functions:
+        raise error("EK202", f"`{backend}` has no integer kernels to choose")
+    artifact = convert(
+        runnable,
+        backend,
+        io_layout=io_layout,
+        options=options,
+        verify=verify,
+        inputs=list(samples.arrays) if inputs is None else inputs,
+        labels=labels,
+        progress=step,
+    )
+    made = {
+        "scheme": chosen.name,
+        "method": how.method,
+        "percentile": how.percentile if how.method == "percentile" else None,
+        "samples": len(samples.arrays),
+        "source": samples.kind,
+        "passes": [asdict(report) for report in reports],
+        "loss": [one.to_dict() for one in loss],
+    }
+    return replace(artifact, source=source_of(model), recipe={**artifact.recipe, "quantization": made})
+
+
 @contextlib.contextmanager
 def _no_collection() -> Iterator[None]:
     """Puts the collection of cycles off: it walks all of a graph that is still being built, for nothing."""
@@ -179,4 +279,4 @@ def run(
         return run_artifact(opened, inputs, runner)
 
 
-__all__ = ["EdgekitError", "Progress", "convert", "load", "open", "run"]
+__all__ = ["EdgekitError", "Progress", "convert", "load", "open", "quantize", "run"]

@@ -113,6 +113,7 @@ class _Bound(_Entry):
     dtype: str
     perm: tuple[int, ...] | None = None
     boxed: bool = False
+    quant: Quant | None = None
 
     _dtype = field_validator("dtype")(_known_dtype)
 
@@ -126,11 +127,15 @@ class _Bound(_Entry):
     @classmethod
     def of(cls, binding: Binding) -> _Bound:
         return cls(
-            tensor=binding.tensor, dtype=dtype_name(binding.dtype), perm=binding.perm, boxed=binding.boxed
+            tensor=binding.tensor,
+            dtype=dtype_name(binding.dtype),
+            perm=binding.perm,
+            boxed=binding.boxed,
+            quant=binding.quant,
         )
 
     def binding(self) -> Binding:
-        return Binding(self.tensor, dtype_of(self.dtype), self.perm, self.boxed)
+        return Binding(self.tensor, dtype_of(self.dtype), self.perm, self.boxed, self.quant)
 
 
 class _BoundSpec(_Entry):

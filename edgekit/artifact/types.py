@@ -13,7 +13,7 @@ import numpy as np
 
 from edgekit.artifact.verification import Verification
 from edgekit.diagnostics import Diagnostic
-from edgekit.ir import Origin, TensorSpec
+from edgekit.ir import Origin, Quant, TensorSpec
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 _CHUNK = 1 << 20
@@ -64,12 +64,14 @@ class Binding:
         dtype: Its dtype in the artifact.
         perm: `artifact_tensor = source_tensor.transpose(perm)`; `None` where nothing is permuted.
         boxed: Whether the artifact keeps a number (rank 0) as one element of rank 1.
+        quant: What its integers stand for, where the source has reals.
     """
 
     tensor: str
     dtype: np.dtype[Any]
     perm: tuple[int, ...] | None = None
     boxed: bool = False
+    quant: Quant | None = None
 
 
 @dataclass(frozen=True, slots=True)

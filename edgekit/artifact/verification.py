@@ -31,7 +31,7 @@ class Status(enum.StrEnum):
     AGREE = "agree"
     TIE = "tie"
     """It differs only where rounding decides: indices of scores that are equal within the tolerance, or
-    quantised values that are one step off at few elements."""
+    quantised values that are one step off at few elements (more where the artifact has integer kernels)."""
     ROUNDING = "rounding"
     """It differs from the source by no more than other roundings of float32 move the source itself."""
     DIFFER = "differ"

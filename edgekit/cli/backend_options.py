@@ -11,6 +11,9 @@ from click.core import ParameterSource
 OWNERS: Mapping[str, tuple[str, ...]] = {
     "opset": ("onnx",),
     "fp16": ("onnx",),
+    "require_full_integer": ("tflite",),
+    "integer_io": ("tflite",),
+    "exact_functions": ("tflite",),
     "minimum_deployment_target": ("coreml",),
     "precision": ("coreml",),
     "keep_fp32": ("coreml",),
@@ -23,6 +26,24 @@ OWNERS: Mapping[str, tuple[str, ...]] = {
 _RENAMED = {"mcpu": "cpu"}
 """Names that a recipe has for an option, where they are not the flag's."""
 PRECISIONS = ("fp16", "fp32", "mixed")
+
+
+def tflite_flags(body: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds the options of TFLite."""
+    flags = (
+        click.option(
+            "--require-full-integer",
+            is_flag=True,
+            help="TFLite: refuse a quantised model that stays in float anywhere.",
+        ),
+        click.option("--integer-io", is_flag=True, help="TFLite: quantised inputs and outputs are integers."),
+        click.option(
+            "--exact-functions", is_flag=True, help="TFLite: tables where integer kernels are not exact."
+        ),
+    )
+    for flag in reversed(flags):
+        body = flag(body)
+    return body
 
 
 def coreml_flags(body: Callable[..., Any]) -> Callable[..., Any]:
@@ -86,7 +107,7 @@ def check_owners(context: click.Context, backend: str) -> None:
 
 def options_for(backend: str, flags: Mapping[str, Any]) -> dict[str, Any]:
     """Returns the options of a backend, as its recipe takes them, from flags that are set."""
-    mine = {k: v for k, v in flags.items() if backend in OWNERS.get(k, ()) and v not in (None, ())}
+    mine = {k: v for k, v in flags.items() if backend in OWNERS.get(k, ()) and v not in (None, (), False)}
     if "keep_fp32" in mine:
         mine["keep_fp32"] = list(mine["keep_fp32"])
     if "image_input" in mine:

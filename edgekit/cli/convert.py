@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgekit.cli.backend_options import check_owners, coreml_flags, options_for, tvm_flags
+from edgekit.cli.backend_options import check_owners, coreml_flags, options_for, tflite_flags, tvm_flags
 from edgekit.cli.console import Console, environment, write_text
 from edgekit.cli.frame import FILE
 from edgekit.cli.frame import command as make
@@ -54,6 +54,7 @@ ASIDE = ".mismatch"
 )
 @click.option("--opset", type=click.IntRange(min=7), help="Opset of an ONNX artifact.")
 @click.option("--fp16", is_flag=True, help="Make a float16 ONNX artifact.")
+@tflite_flags
 @coreml_flags
 @tvm_flags
 @click.option("--verify/--no-verify", default=True, help="Compare with the source model.  [default: verify]")
@@ -100,10 +101,10 @@ def command(
 
     console.subject = Subject(Path(model).name or model)
     check_owners(click.get_current_context(), backend)
-    labels = _text(label_file) if label_file else None
+    labels = label_text(label_file) if label_file else None
     with console.stages() as stage:
         stage("import")  # `convert` names the later ones
-        source = api.load(model, allow_pickle=allow_pickle, input_shapes=_shapes(input_shapes))
+        source = api.load(model, allow_pickle=allow_pickle, input_shapes=shapes(input_shapes))
         artifact = api.convert(
             source,
             backend,
@@ -119,20 +120,20 @@ def command(
             progress=stage,
         )
         stage("write")
-        folder = _save(artifact, output or Path(f"{file_stem(source)}-{backend}"))
+        folder = save(artifact, output or Path(f"{file_stem(source)}-{backend}"))
     report = describe.report(artifact, source, folder=folder, path=model, wanted=verify)
     report = replace(report, environment={**environment(), **report.environment})
     write_text(folder / describe.REPORT_NAME, render(report, "json"))
     return report
 
 
-def _save(artifact: Artifact, folder: Path) -> Path:
+def save(artifact: Artifact, folder: Path) -> Path:
     """Writes the artifact; one that differs from its source never takes the place of a good one."""
     differs = artifact.verification is not None and artifact.verification.verdict == "mismatch"
     return artifact.save(folder.with_name(folder.name + ASIDE) if differs else folder)
 
 
-def _shapes(texts: Sequence[str]) -> dict[str, tuple[int, ...]]:
+def shapes(texts: Sequence[str]) -> dict[str, tuple[int, ...]]:
     """Reads `NAME=1x3x224x224`; the name may hold an equals sign.
 
     Raises:
@@ -148,7 +149,7 @@ def _shapes(texts: Sequence[str]) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
-def _text(path: Path) -> str:
+def label_text(path: Path) -> str:
     """Reads a label file.
 
     Raises:

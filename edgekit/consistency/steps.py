@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import onnx_ir as ir
+from numpy.typing import NDArray
 
 from edgekit.artifact import Delta, Status
 from edgekit.consistency.metrics import Pair
@@ -42,10 +43,49 @@ def step_of(model: Model, output: str) -> float | None:
         if node.op_type == "QuantizeLinear":
             return 1.0
         if node.op_type == "DequantizeLinear":
-            scale = None if node.inputs[1] is None else ir.convenience.get_const_tensor(node.inputs[1])
-            return float(scale.numpy().reshape(())) if scale is not None and scale.size == 1 else None
+            return scale_behind(node)
         value = node.inputs[0] if node.op_type in _TRANSPARENT else None
     return None
+
+
+def scale_behind(node: ir.Node) -> float | None:
+    """Returns the scale of a DequantizeLinear if it is one constant."""
+    scale = None if node.inputs[1] is None else ir.convenience.get_const_tensor(node.inputs[1])
+    return float(scale.numpy().reshape(())) if scale is not None and scale.size == 1 else None
+
+
+FAR = 0.01
+"""Fraction of elements of an artifact with integer kernels that may be more than one step off: each kernel
+rounds once more or otherwise than the source, and later ops carry that on."""
+
+
+def settle_integers(delta: Delta, step: float, pairs: Sequence[Pair]) -> Delta:
+    """Counts the steps by which integer kernels differ; few may be off by more than one.
+
+    Args:
+        delta: The comparison of a quantised output.
+        step: As `step_of` returned.
+        pairs: The output of the source and the artifact, one pair per sample.
+
+    Returns:
+        The delta in steps: a tie if at most `FAR` of the elements differ by more than one step.
+    """
+    off: list[NDArray[np.float64]] = []
+    for reference, actual in pairs:
+        if actual is None or actual.shape != reference.shape:
+            return delta
+        off.append(np.abs(reference.astype(np.float64) - actual.astype(np.float64)).reshape(-1) / step)
+    errors = np.concatenate(off)
+    if not np.isfinite(errors).all():
+        return delta
+    whole = np.rint(errors)
+    one, more = int((whole == 1).sum()), int((whole > 1).sum())
+    note = f"{one} of {errors.size} elements differ by one quantisation step"
+    note += f", {more} by up to {int(whole.max())}" if more else ""
+    noted = replace(delta, notes=(*delta.notes, note))
+    if more > FAR * errors.size or (np.abs(errors - whole) > 0.05).any():
+        return noted
+    return replace(noted, status=Status.TIE, reason=None)
 
 
 def settle(delta: Delta, step: float, pairs: Sequence[Pair]) -> Delta:

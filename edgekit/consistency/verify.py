@@ -16,7 +16,7 @@ from edgekit.artifact import (
     Verification,
     not_verified,
 )
-from edgekit.consistency import localise, rounding, steps, ties
+from edgekit.consistency import localise, rounding, steps, tail, ties
 from edgekit.consistency.informative import weaknesses
 from edgekit.consistency.metrics import Pair, compare_tensor
 from edgekit.consistency.oracle import Oracle
@@ -189,9 +189,19 @@ class _Work:
         if ranking is not None:
             tolerance = default_tolerance("float32", *self._precisions())
             return ties.settle(delta, ranking, pairs, lambda i: self._scores(i, ranking.scores), tolerance)
+        is_integer = bool(self.artifact.recipe.get("integer"))
         step = steps.step_of(self.model, delta.tensor)
         if step is not None:
-            return steps.settle(delta, step, pairs)
+            if not is_integer:
+                return steps.settle(delta, step, pairs)
+            settled = steps.settle_integers(delta, step, pairs)
+            function = tail.function_of(self.model, delta.tensor)
+            if settled.status.holds or function is None:
+                return settled
+            return tail.settle(settled, function, pairs, self.reference.samples.arrays, self.oracle, step)
+        end = tail.tail_of(self.model, delta.tensor) if is_integer else None
+        if end is not None:
+            return tail.settle(delta, end, pairs, self.reference.samples.arrays, self.oracle)
         plain = set(self._precisions(delta.tensor)) <= {"float32"} and not self._asks_for(delta.tensor)
         judged = plain and rounding.can_judge(self.model)
         return rounding.settle(delta, pairs, self.again) if judged else delta

@@ -65,6 +65,10 @@ CODES: dict[str, Code] = _table(
     ("EK305", "a dynamic shape cannot be expressed in the backend", _NO),
     ("EK306", "the opset of the artifact cannot be reached", _NO),
     ("EK307", "the artifact would be larger than its format allows", _NO),
+    # 4xx: quantisation
+    ("EK401", "part of a quantised model stays in float", _NO),
+    ("EK402", "the model cannot be computed in integers alone", _NO),
+    ("EK403", "the model cannot be quantised", _NO),
     # 5xx: runner and device
     ("EK501", "a package that this needs is not installed", _AWAY),
     ("EK502", "the runtime died", _AWAY),

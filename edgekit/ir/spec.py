@@ -22,6 +22,8 @@ class Layout(enum.StrEnum):
 class Quant:
     """Affine quantisation `real = scale * (q - zero_point)`.
 
+    Of a float32 constant it is the grid on which every element lies.
+
     Attributes:
         scale: One per channel, or one in all.
         zero_point: As many as `scale`.

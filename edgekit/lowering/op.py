@@ -41,10 +41,16 @@ class LowerOptions:
     Attributes:
         allow_approximate: Accept forms that are not exact; each is reported.
         io_layout: `source` keeps the layout of public inputs and outputs, `nhwc` changes it.
+        require_full_integer: Refuse what leaves an op of a quantised model in float.
+        integer_io: Give quantised public inputs and outputs as integers.
+        exact_functions: Look quantised functions up in tables where their kernels are not exact.
     """
 
     allow_approximate: bool = False
     io_layout: str = "source"
+    require_full_integer: bool = False
+    integer_io: bool = False
+    exact_functions: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ import numpy as np
 
 from edgekit.artifact import Artifact, Binding
 from edgekit.diagnostics import error
-from edgekit.ir import TensorSpec
+from edgekit.ir import Quant, TensorSpec
 from edgekit.runners.base import Array, Payload, Port, Runner, check_inputs
 from edgekit.runners.table import runner_for
 
@@ -175,6 +175,8 @@ def to_artifact(array: Array, spec: TensorSpec, binding: Binding) -> Array:
     permuted = array if binding.perm is None else array.transpose(binding.perm)
     if binding.boxed:
         permuted = permuted.reshape(1)
+    if binding.quant is not None:
+        return np.asarray(_codes(permuted, binding.quant, binding.dtype), order="C")
     if permuted.dtype == binding.dtype:
         return np.asarray(permuted, order="C")
     if _holds_bits(binding.dtype, permuted.dtype):
@@ -191,7 +193,7 @@ def to_artifact(array: Array, spec: TensorSpec, binding: Binding) -> Array:
 
 
 def to_source(array: Array, binding: Binding) -> Array:
-    """Brings a tensor of the artifact back into the source model's layout.
+    """Brings a tensor of the artifact back into the source model's layout, as reals where it has those.
 
     Raises:
         EdgekitError: EK507 if the tensor does not have the rank that the binding says.
@@ -200,6 +202,8 @@ def to_source(array: Array, binding: Binding) -> Array:
         if array.shape != (1,):
             raise error("EK507", f"the tensor `{binding.tensor}` of the artifact does not hold one number")
         return array.reshape(())
+    if binding.quant is not None:
+        array = _reals(array, binding.quant)
     if binding.perm is None:
         return array
     if len(binding.perm) != array.ndim:
@@ -209,6 +213,18 @@ def to_source(array: Array, binding: Binding) -> Array:
             f"its binding says {len(binding.perm)}",
         )
     return array.transpose(np.argsort(binding.perm))
+
+
+def _codes(array: Array, quant: Quant, dtype: np.dtype[Any]) -> Array:
+    """Quantises per tensor: half to even, saturated."""
+    limits = np.iinfo(dtype)
+    code = np.rint(array.astype(np.float32) / np.float32(quant.scale[0])) + quant.zero_point[0]
+    return np.asarray(np.clip(code, limits.min, limits.max), dtype)
+
+
+def _reals(array: Array, quant: Quant) -> Array:
+    offset = array.astype(np.float32) - np.float32(quant.zero_point[0])
+    return np.asarray(offset * np.float32(quant.scale[0]))
 
 
 def _as(array: Array, dtype: np.dtype[Any]) -> Array:

@@ -323,3 +323,20 @@ def test_flags_of_one_backend(run: Run, model: Path, flags: tuple[str, ...], tex
     outcome = run("convert", model, *flags)
     assert outcome.code == 2
     assert text in outcome.stderr
+
+
+def test_quantize(run: Run, model: Path, tmp_path: Path) -> None:
+    """A float model becomes an integer artifact; its cost is in the report and in JSON."""
+    np.savez("samples.npz", x=np.concatenate([image(i) for i in range(6)]))
+    outcome = run("quantize", model, "--calibrate", "samples.npz", "--require-full-integer", "--integer-io")
+    assert outcome.code == 0, outcome.stderr
+    assert "Cost of quantisation" in outcome.stdout
+    folder = tmp_path / "small-tflite-int8"
+    document = json.loads((folder / "report.json").read_text())
+    jsonschema.validate(document, json_format.schema())
+    assert document["command"] == "quantize"
+    (table,) = (part for part in document["results"] if part["id"] == "quantization")
+    assert table["rows"][0]["sqnr_db"] > 20
+    outcome = run("quantize", model)
+    assert outcome.code == 1
+    assert "EK403" in outcome.stderr

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import onnx
 import onnx_ir as ir
 
 from edgekit import __version__
 from edgekit.diagnostics import Diagnostic, EdgekitError, error
-from edgekit.ir import Model, Origin, origin_of
+from edgekit.ir import Model, Origin, origin_of, set_origin
 from edgekit.passes import dead_code, downgrade, half, unique_names
 from edgekit.passes.decompose import expand
 from edgekit.passes.edit import all_graphs
@@ -55,6 +55,14 @@ class EmittedOnnx:
     opset: int
     origins: Mapping[str, Origin] = field(default_factory=dict)
     diagnostics: tuple[Diagnostic, ...] = ()
+
+
+def executable(model: Model) -> Model:
+    """Returns a prepared model in the newest opset that ONNX Runtime executes; no longer a user's file."""
+    emitted = emit_onnx(model)
+    for node in emitted.ir.graph:
+        set_origin(node, emitted.origins.get(node.outputs[0].name or "", Origin()))
+    return replace(model, ir=emitted.ir, source="onnx", sha256=None)
 
 
 def emit_onnx(model: Model, *, opset: int | None = None, fp16: bool = False) -> EmittedOnnx:

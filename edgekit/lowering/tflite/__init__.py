@@ -12,6 +12,7 @@ from edgekit.lowering.op import LowerOptions
 from edgekit.lowering.tflite.builder import TFLiteBuilder
 from edgekit.lowering.tflite.emit import Signature, emit, origins_metadata
 from edgekit.lowering.tflite.fuse import fuse
+from edgekit.lowering.tflite.integer import to_integers
 from edgekit.lowering.tflite.layout import arrange
 from edgekit.lowering.tflite.table import load_ops
 from edgekit.lowering.tflite.views import separate_views
@@ -37,7 +38,16 @@ def lower_tflite(model: Model, expand: Expand, options: LowerOptions | None = No
     if any(d.severity is Severity.ERROR for d in lowered.diagnostics):
         return lowered  # incomplete: only its diagnostics count
     arranged = arrange(lowered, options.io_layout)
-    return replace(arranged, main=separate_views(fuse(arranged.main)))
+    found = to_integers(fuse(arranged.main), public=options.integer_io, exact=options.exact_functions)
+    islands = found.diagnostics(required=options.require_full_integer)
+    return replace(
+        arranged,
+        main=separate_views(found.graph),
+        inputs=tuple(map(found.place, arranged.inputs)),
+        outputs=tuple(map(found.place, arranged.outputs)),
+        tensors={name: found.place(tensor) for name, tensor in arranged.tensors.items()},
+        diagnostics=(*arranged.diagnostics, *islands),
+    )
 
 
 def write_tflite(

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
 from edgekit.artifact import Artifact, ArtifactFile, Binding
 from edgekit.diagnostics import EdgekitError, Severity
-from edgekit.ir import Model, Origin
+from edgekit.ir import Model, Origin, TensorSpec
 from edgekit.lowering.backends import Recipe, file_stem, source_of, versions
 from edgekit.lowering.ledger import Lowered, TensorMap, Value
 from edgekit.lowering.op import LowerOptions
 from edgekit.lowering.tflite import lower_tflite, write_tflite
+from edgekit.lowering.tflite.options import TFLiteOptions
 from edgekit.lowering.tflite.storage import stored
 from edgekit.passes.decompose import expand
 from edgekit.passes.pipeline import Prepared
@@ -31,7 +37,14 @@ def build(source: Model, prepared: Prepared, recipe: Recipe) -> Artifact:
     Raises:
         EdgekitError: With every refused node (EK3xx).
     """
-    options = LowerOptions(recipe.allow_approximate, recipe.io_layout)
+    own = TFLiteOptions.of(recipe.options)
+    options = LowerOptions(
+        recipe.allow_approximate,
+        recipe.io_layout,
+        own.require_full_integer,
+        own.integer_io,
+        own.exact_functions,
+    )
     lowered = lower_tflite(prepared.model, expand, options)
     if any(d.severity is Severity.ERROR for d in lowered.diagnostics):
         raise EdgekitError(*lowered.diagnostics)
@@ -44,11 +57,11 @@ def build(source: Model, prepared: Prepared, recipe: Recipe) -> Artifact:
         source=source_of(source),
         inputs=source.inputs,
         outputs=source.outputs,
-        input_bindings=tuple(_binding(m, names) for m in lowered.inputs),
-        output_bindings=tuple(_binding(m, names) for m in lowered.outputs),
+        input_bindings=_public(lowered.inputs, source.inputs, names),
+        output_bindings=_public(lowered.outputs, source.outputs, names),
         tensor_map=tensor_map,
         origins=_origins(lowered, names),
-        recipe=recipe.to_dict(),
+        recipe={**recipe.to_dict(), "integer": _has_integer_kernels(lowered)},
         versions=versions("onnx", "onnx-ir", "ai-edge-litert"),
         certificate=lowered.certificate,
         diagnostics=lowered.diagnostics,
@@ -59,5 +72,21 @@ def _binding(tensor: TensorMap, names: dict[Value, str]) -> Binding:
     return Binding(names[tensor.value], stored(tensor.value.dtype), tensor.perm)
 
 
+def _public(
+    tensors: Sequence[TensorMap], specs: Sequence[TensorSpec], names: dict[Value, str]
+) -> tuple[Binding, ...]:
+    """Binds public tensors; where integers stand for the source's reals, it says how."""
+    pairs = zip(tensors, specs, strict=True)
+    return tuple(
+        replace(_binding(m, names), quant=None if s.dtype == m.value.dtype else m.value.quant)
+        for m, s in pairs
+    )
+
+
 def _origins(lowered: Lowered, names: dict[Value, str]) -> dict[str, Origin]:
     return {names[v]: op.origin for op in lowered.main.ops for v in op.outputs if v in names}
+
+
+def _has_integer_kernels(lowered: Lowered) -> bool:
+    """Tells whether ops compute on quantised integers, whose roundings differ from the source's."""
+    return any(v.quant is not None and v.dtype == np.int8 for op in lowered.main.ops for v in op.outputs)

@@ -11,6 +11,7 @@ from edgekit.lowering.builder import LedgerBuilder
 from edgekit.lowering.ledger import Shape, Value
 from edgekit.lowering.op import Unlowerable
 from edgekit.lowering.tflite.dialect import DIALECT
+from edgekit.lowering.tflite.grid import reshaped, transposed
 from edgekit.lowering.tflite.table import TABLE
 
 INT32 = np.dtype(np.int32)
@@ -109,7 +110,7 @@ class TFLiteBuilder(LedgerBuilder):
         if order == list(range(x.rank)):
             return x
         if x.data is not None:
-            return self.const(np.ascontiguousarray(x.data.transpose(order)), quant=None)
+            return self.const(np.ascontiguousarray(x.data.transpose(order)), quant=transposed(x.quant, order))
         return self.op("TRANSPOSE", [x, self.ints(order)])
 
     def reshape(self, x: Value, shape: Shape) -> Value:
@@ -121,7 +122,8 @@ class TFLiteBuilder(LedgerBuilder):
         if tuple(shape) == x.shape and x.static_shape is not None:
             return x
         if x.data is not None:
-            return self.const(x.data.reshape([-1 if d is None else d for d in shape]))
+            data = x.data.reshape([-1 if d is None else d for d in shape])
+            return self.const(data, quant=reshaped(x.quant, x.data.shape, data.shape))
         if sum(d is None for d in shape) > 1:
             raise Unlowerable("the new shape has several sizes known only at run time", code="EK305")
         sizes = [-1 if d is None else d for d in shape]

@@ -40,6 +40,29 @@ class TFLiteOp:
     infer: Infer | None = None
     version: Version = _first
 
+    def version_of(self, inputs: Sequence[Value | None], attrs: Mapping[str, Any]) -> int:
+        """Returns the operator version; quantised kernels came later than those for floats."""
+        version = self.version(inputs, attrs)
+        if not any(v is not None and v.quant is not None and v.dtype == np.int8 for v in inputs):
+            return version
+        return max(version, _INT8_VERSIONS.get(self.name, 1))
+
+
+_INT8_VERSIONS = {
+    **dict.fromkeys(("CONV_2D", "DEPTHWISE_CONV_2D"), 3),
+    **dict.fromkeys(
+        ("ADD", "AVERAGE_POOL_2D", "CONCATENATION", "DEPTH_TO_SPACE", "DEQUANTIZE", "GATHER", "LOGISTIC",
+         "MAXIMUM", "MAX_POOL_2D", "MEAN", "MINIMUM", "MUL", "PAD", "PADV2", "QUANTIZE", "RESIZE_BILINEAR",
+         "RESIZE_NEAREST_NEIGHBOR", "SLICE", "SPACE_TO_DEPTH", "SPLIT", "SPLIT_V", "STRIDED_SLICE", "SUB",
+         "TANH", "TRANSPOSE"),
+        2,
+    ),
+    "SOFTMAX": 2,
+    "LEAKY_RELU": 2,
+    "FULLY_CONNECTED": 4,
+}  # fmt: skip
+"""First version of an op that takes int8 tensors."""
+
 
 DIALECT: dict[str, TFLiteOp] = {}
 

@@ -142,7 +142,7 @@ class _Writer:
     def tensor(self, value: Value, name: str) -> Any:
         table = self.s.TensorT()
         table.name = name.encode()
-        table.type = self.tensor_type(value.dtype, packed=value.quant is not None)
+        table.type = self.tensor_type(value.dtype, packed=_is_quantised(value))
         table.shape = np.asarray([1 if d is None else d for d in value.shape], np.int32)
         table.hasRank = True
         if None in value.shape:
@@ -152,7 +152,7 @@ class _Writer:
         return table
 
     def quantization(self, value: Value) -> Any:
-        if value.quant is None:
+        if value.quant is None or not _is_quantised(value):
             return None
         table = self.s.QuantizationParametersT()
         table.scale = np.asarray(value.quant.scale, np.float32)
@@ -163,7 +163,7 @@ class _Writer:
     def operator(self, op: Emitted, tensor: Any) -> Any:
         row = DIALECT[op.op]
         table = self.s.OperatorT()
-        table.opcodeIndex = self.code(op.op, row.version(op.inputs, op.attrs))
+        table.opcodeIndex = self.code(op.op, row.version_of(op.inputs, op.attrs))
         table.inputs = np.asarray([-1 if v is None else tensor(v) for v in op.inputs], np.int32)
         table.outputs = np.asarray([tensor(v) for v in op.outputs], np.int32)
         if row.options is not None:
@@ -315,7 +315,12 @@ def _signature(shape: Shape) -> NDArray[np.int32]:
 
 def _wire_data(value: Value) -> NDArray[Any]:
     assert value.data is not None
-    return value.data if value.quant is not None else stored_data(value.data)
+    return value.data if _is_quantised(value) else stored_data(value.data)
+
+
+def _is_quantised(value: Value) -> bool:
+    """Tells whether a tensor's integers stand for reals; of a float32 constant `quant` is only its grid."""
+    return value.quant is not None and value.dtype != np.float32
 
 
 def _packed(array: NDArray[Any]) -> NDArray[Any]:

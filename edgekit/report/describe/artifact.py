@@ -12,6 +12,7 @@ from edgekit.artifact import Artifact, Binding, Verification, not_verified
 from edgekit.consistency import verdict_diagnostics
 from edgekit.diagnostics import Diagnostic, Severity
 from edgekit.ir import Model, Origin, TensorSpec, origin_of
+from edgekit.report.describe import quantization
 from edgekit.report.describe import verification as verdicts
 from edgekit.report.describe.emitted import EmittedOp, emitted_ops
 from edgekit.report.describe.model import FORMATS, dtype_text, shape_text
@@ -26,7 +27,13 @@ REPORT_NAME = "report.json"
 
 
 def report(
-    artifact: Artifact, model: Model | None, *, folder: Path, path: str | None = None, wanted: bool = True
+    artifact: Artifact,
+    model: Model | None,
+    *,
+    folder: Path,
+    path: str | None = None,
+    wanted: bool = True,
+    command: str = "convert",
 ) -> Report:
     """Returns the report on an artifact.
 
@@ -36,12 +43,13 @@ def report(
         folder: Where the artifact lies.
         path: The source as the user named it.
         wanted: Whether verification was asked for.
+        command: The command that made it.
     """
     verification = artifact.verification or not_verified("its manifest holds no verdict")
     verdict = verdicts.verdict(verification, artifact.title, wanted=wanted)
     about = model_subject(model) if model else _subject(artifact)
     return Report(
-        "convert",
+        command,
         replace(about, path=path or about.path),
         verdict,
         sections(artifact, model, folder),
@@ -86,6 +94,8 @@ def sections(artifact: Artifact, model: Model | None, folder: Path) -> tuple[Sec
     parts: list[Section] = [_summary(artifact, ops, model, folder)]
     if artifact.verification is not None:
         parts += verdicts.sections(artifact.verification)
+    if "quantization" in artifact.recipe:
+        parts.append(quantization.section(artifact.recipe["quantization"]))
     if artifact.certificate:
         parts.append(Prose("layout", "Layout", artifact.certificate))
     nodes = _source_nodes(model) if model is not None else {}
@@ -222,6 +232,6 @@ def _recipe(recipe: Mapping[str, Any]) -> Facts:
     facts = (
         Fact(key, key.replace("_", " "), value if isinstance(value, (str, int, float)) else str(value))
         for key, value in recipe.items()
-        if key not in ("passes", "labels") and value is not None
+        if key not in ("passes", "labels", "quantization") and value is not None
     )
     return Facts("recipe", "Recipe", tuple(facts), detail=True)

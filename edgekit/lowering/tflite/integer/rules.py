@@ -1,0 +1,194 @@
+"""Integer forms of TFLite ops: what each kernel asks of scales, weights and biases."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgekit.ir import Quant
+from edgekit.lowering.ledger import Emitted, Value
+from edgekit.lowering.tflite.grid import steps
+
+INT8 = np.dtype(np.int8)
+INT32 = np.dtype(np.int32)
+
+
+class StaysFloat(Exception):  # noqa: N818 - a verdict, not a failure of the program
+    """An op has no integer form here; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """An integer form.
+
+    Attributes:
+        inputs: The operands, integers where they were reals.
+        own: The quantisation that the kernel gives its result; `None` for any.
+        kernel: Another op that computes it, with its options.
+        table: The function that the op applies to each element, for a scale that the kernel does not give
+            and for those who want it exact.
+    """
+
+    inputs: tuple[Value | None, ...]
+    own: Quant | None = None
+    kernel: tuple[str, Mapping[str, Any]] | None = None
+    table: Callable[[NDArray[np.float64]], NDArray[np.float64]] | None = None
+
+
+Rule = Callable[[Emitted, Sequence[Value | None]], Form]
+"""From an op and its operands as int8 (`None` where there is none) to its form."""
+
+RULES: dict[str, Rule] = {}
+
+
+def _rule(*names: str) -> Callable[[Rule], Rule]:
+    def register(rule: Rule) -> Rule:
+        RULES.update(dict.fromkeys(names, rule))
+        return rule
+
+    return register
+
+
+@_rule("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
+def weighted(op: Emitted, codes: Sequence[Value | None]) -> Form:
+    """Constant int8 weights without zero point; a bias of int32 in units of both scales."""
+    x, w = codes[0], op.inputs[1]
+    if x is None:
+        raise StaysFloat("its input is not quantised")
+    channel = 3 if op.op == "DEPTHWISE_CONV_2D" else 0
+    weights = _weights(w, channel)
+    return Form((x, weights, bias(op.inputs[2], x, weights)))
+
+
+@_rule("TRANSPOSE_CONV")
+def transposed(op: Emitted, codes: Sequence[Value | None]) -> Form:
+    """As a convolution; the operands are the size, the weights, the input and the bias."""
+    x = codes[2]
+    if x is None:
+        raise StaysFloat("its input is not quantised")
+    weights = _weights(op.inputs[1], 0)
+    addend = op.inputs[3] if len(op.inputs) > 3 else None
+    tail = () if addend is None else (bias(addend, x, weights),)
+    return Form((op.inputs[0], weights, x, *tail))
+
+
+def _weights(w: Value | None, channel: int) -> Value:
+    whole = None if w is None else steps(w)
+    if w is None or whole is None or w.quant is None:
+        raise StaysFloat("its weights are not quantised")
+    if w.quant.axis not in (None, channel):
+        raise StaysFloat("its weights are quantised along another axis than their outputs")
+    if np.abs(whole + 0.5).max(initial=0) > 127.5:
+        raise StaysFloat("its weights have a zero point that int8 weights without one cannot take in")
+    zeros = (0,) * len(w.quant.scale)
+    return Value(INT8, w.shape, whole.astype(np.int8), replace(w.quant, zero_point=zeros))
+
+
+def bias(value: Value | None, x: Value, w: Value) -> Value | None:
+    """Returns a bias in the units of the sum of products.
+
+    Raises:
+        StaysFloat: If it does not fit into int32, or is computed at run time.
+    """
+    if value is None:
+        return None
+    assert x.quant is not None
+    assert w.quant is not None
+    if value.data is None:
+        raise StaysFloat("its bias is computed at run time")
+    scale = np.asarray(x.quant.scale[0], np.float64) * np.asarray(w.quant.scale, np.float64)
+    whole = np.rint(value.data.astype(np.float64) / scale)
+    if np.abs(whole).max(initial=0) > np.iinfo(np.int32).max:
+        raise StaysFloat("its bias does not fit into int32 in units of its scales")
+    axis = None if scale.size == 1 else 0
+    quant = Quant(tuple(map(float, scale)), (0,) * scale.size, axis)
+    return Value(INT32, value.shape, whole.astype(np.int32), quant)
+
+
+@_rule("ADD", "SUB", "MUL")
+def elementwise(op: Emitted, codes: Sequence[Value | None]) -> Form:
+    """Each operand and the result have scales of their own; constants lie on a grid for the whole tensor."""
+    return Form(tuple(_operand(v, code) for v, code in zip(op.inputs, codes, strict=True)))
+
+
+@_rule("BATCH_MATMUL")
+def product(op: Emitted, codes: Sequence[Value | None]) -> Form:
+    """Both operands with scales of their own."""
+    return elementwise(op, codes)
+
+
+def _operand(value: Value | None, code: Value | None) -> Value:
+    if code is not None:
+        return code
+    whole = None if value is None else steps(value)
+    if value is None or whole is None or value.quant is None or value.quant.axis is not None:
+        raise StaysFloat("an operand is not quantised")
+    zero = value.quant.zero_point[0]
+    if np.abs(whole + zero + 0.5).max(initial=0) > 127.5:  # codes of uint8 become int8
+        zero -= 128
+    if np.abs(whole + zero + 0.5).max(initial=0) > 127.5:
+        raise StaysFloat("a constant operand does not fit into int8")
+    quant = replace(value.quant, zero_point=(zero,))
+    return Value(INT8, value.shape, (whole + zero).astype(np.int8), quant)
+
+
+@_rule("HARD_SWISH")
+def hard_swish(op: Emitted, codes: Sequence[Value | None]) -> Form:
+    """Any scale in, any scale out; the kernel is off by one step now and then, a table is not."""
+    return Form((_data(codes),), table=lambda x: x * np.clip(x + 3, 0, 6) / 6)
+
+
+@_rule("MEAN", "LEAKY_RELU")
+def unary(op: Emitted, codes: Sequence[Value | None]) -> Form:
+    """Any scale in, any scale out."""
+    return Form((_data(codes), *op.inputs[1:]))
+
+
+@_rule("AVERAGE_POOL_2D")
+def average(op: Emitted, codes: Sequence[Value | None]) -> Form:
+    """Over the whole image as MEAN, which takes any scale; else the result has the scale of the operand."""
+    x, attrs = _data(codes), op.attrs
+    window = (attrs["filter_height"], attrs["filter_width"])
+    whole = x.shape[1:3] == window and op.outputs[0].shape[1:3] == (1, 1) and attrs["padding"] == "VALID"
+    if not whole or attrs["fused_activation_function"] != "NONE":
+        return Form((x,), x.quant)
+    axes = np.asarray([1, 2], np.int32)
+    return Form((x, Value(axes.dtype, axes.shape, axes)), kernel=("MEAN", {"keep_dims": True}))
+
+
+@_rule("RESIZE_BILINEAR")
+def same_scale(op: Emitted, codes: Sequence[Value | None]) -> Form:
+    """The result has the scale of the operand."""
+    x = _data(codes)
+    return Form((x, *op.inputs[1:]), x.quant)
+
+
+_PROBABILITY = Quant((1 / 256,), (-128,))
+
+
+@_rule("SOFTMAX")
+def softmax(op: Emitted, codes: Sequence[Value | None]) -> Form:
+    """The result has the scale 1/256 from zero on."""
+    return Form((_data(codes),), _PROBABILITY)
+
+
+@_rule("LOGISTIC")
+def logistic(op: Emitted, codes: Sequence[Value | None]) -> Form:
+    """The result has the scale 1/256 from zero on; others are looked up."""
+    return Form((_data(codes),), _PROBABILITY, table=lambda x: 1 / (1 + np.exp(-x)))
+
+
+@_rule("TANH")
+def tanh(op: Emitted, codes: Sequence[Value | None]) -> Form:
+    """The result has the scale 1/128 around zero; others are looked up."""
+    return Form((_data(codes),), Quant((1 / 128,), (0,)), table=np.tanh)
+
+
+def _data(codes: Sequence[Value | None]) -> Value:
+    if codes[0] is None:
+        raise StaysFloat("its input is not quantised")
+    return codes[0]

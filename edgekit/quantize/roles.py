@@ -1,0 +1,114 @@
+"""What quantisation asks of each ONNX op: scales of its own, the same scale, a fixed one."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+import numpy as np
+import onnx_ir as ir
+
+from edgekit.passes.edit import attribute, constant, is_constant, only_consumer, operand, rank_of
+from edgekit.quantize.arithmetic import Affine
+
+
+class Role(enum.StrEnum):
+    """How an op is quantised."""
+
+    WEIGHTED = "weighted"
+    """Constant int8 weights and an int32 bias."""
+    FREE = "free"
+    """Every operand and the result have scales of their own."""
+    SAME = "same"
+    """Operands and results share one scale."""
+    FIXED = "fixed"
+    """The result has a scale that the kernels fix."""
+
+
+FIXED = {
+    "Softmax": Affine(np.float32(1 / 256), -128),
+    "Sigmoid": Affine(np.float32(1 / 256), -128),
+    "Tanh": Affine(np.float32(1 / 128), 0),
+}
+_FREE = frozenset(("Add", "Sub", "Mul", "ReduceMean", "GlobalAveragePool", "HardSwish", "LeakyRelu"))
+_SAME = frozenset(
+    ("MaxPool", "AveragePool", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Slice", "Split",
+     "Concat", "Identity", "DepthToSpace", "SpaceToDepth", "Relu", "Clip", "Gather", "GlobalMaxPool")
+)  # fmt: skip
+_WEIGHT_AXIS = {"Conv": 0, "ConvTranspose": 1, "MatMul": 1}
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """Which operand holds the weights and along which axis their outputs lie."""
+
+    index: int
+    axis: int
+
+
+def role_of(node: ir.Node) -> Role | None:
+    """Returns the role of a node; `None` if it stays in float."""
+    if node.domain or any(
+        v is not None and v.dtype not in (ir.DataType.FLOAT, None) for v in node.outputs[:1]
+    ):
+        return None
+    if node.op_type in FIXED:
+        return Role.FIXED
+    if node.op_type in _FREE:
+        return Role.FREE
+    if weights_of(node) is not None:
+        return Role.WEIGHTED
+    if node.op_type in _SAME or _is_plain_resize(node) or _is_zero_pad(node):
+        return None if _has_extra_outputs(node) else Role.SAME
+    return None
+
+
+def weights_of(node: ir.Node) -> Weights | None:
+    """Returns the constant weights of a node that has some, in a form with integer kernels."""
+    if node.op_type not in ("Conv", "ConvTranspose", "MatMul", "Gemm") or not is_constant(operand(node, 1)):
+        return None
+    if is_constant(operand(node, 0)) or not (operand(node, 2) is None or is_constant(operand(node, 2))):
+        return None
+    if node.op_type == "MatMul" and (rank_of(operand(node, 1)) != 2 or (rank_of(operand(node, 0)) or 0) < 2):
+        return None
+    if node.op_type == "ConvTranspose" and attribute(node, "group", 1) != 1:
+        return None
+    if node.op_type == "Gemm":
+        plain = attribute(node, "alpha", 1.0) == 1 and attribute(node, "beta", 1.0) == 1
+        return Weights(1, 0 if attribute(node, "transB", 0) else 1) if plain else None
+    return Weights(1, _WEIGHT_AXIS[node.op_type])
+
+
+def data_inputs(node: ir.Node) -> list[ir.Value]:
+    """Returns the operands of a node that are quantised like activations, constants among them."""
+    several = node.op_type in ("Add", "Sub", "Mul", "Concat")
+    taken = node.inputs if several else node.inputs[:1]
+    return [v for v in taken if v is not None and v.dtype == ir.DataType.FLOAT]
+
+
+def is_fused(value: ir.Value) -> bool:
+    """Tells whether a value is limited by the op that makes it, so that only the limited one is quantised."""
+    after = only_consumer(value)
+    before = value.producer()
+    if after is None or before is None or value.is_graph_output() or after.op_type not in ("Relu", "Clip"):
+        return False
+    if any(not is_constant(v) for v in after.inputs[1:] if v is not None) or after.inputs[0] is not value:
+        return False
+    return role_of(before) is Role.WEIGHTED or before.op_type in ("Add", "Sub", "Mul")
+
+
+def _has_extra_outputs(node: ir.Node) -> bool:
+    used = [v for v in node.outputs[1:] if v.uses() or v.is_graph_output()]
+    return node.op_type != "Split" and bool(used)
+
+
+def _is_plain_resize(node: ir.Node) -> bool:
+    return node.op_type == "Resize" and attribute(node, "mode", "nearest") in ("nearest", "linear")
+
+
+def _is_zero_pad(node: ir.Node) -> bool:
+    if node.op_type != "Pad" or attribute(node, "mode", "constant") != "constant":
+        return False
+    fill = operand(node, 2)
+    data = constant(fill)
+    return fill is None or (data is not None and not data.any())
