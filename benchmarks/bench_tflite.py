@@ -21,12 +21,12 @@ from networks import NETWORKS, ensure
 
 HERE = Path(__file__).parent
 TOOLS = ("edgekit", "onnxsim", "onnx2tf", "tensorflow")
-PATIENCE = 60.0
-"""Seconds; a tool that has taken longer on a network is not run again."""
+PATIENCE = 30.0
+"""Seconds; a tool that takes longer for one conversion is not run again, on other networks neither."""
 PAGE = """# Speed
 
 ONNX to `.tflite` beside the peers, in one run on one machine ({machine}): medians of {runs} processes for
-each tool (fewer of one that takes over a minute), verification off. *Imports* are all modules that a
+each tool (one that takes over half a minute runs once), verification off. *Imports* are all modules that a
 conversion needs; *in process* is the conversion after them, from the file to the file; *whole* is the process
 from start to end. Latency is the median of one inference in LiteRT on one thread, the artifacts of a network
 taking turns. TensorFlow's converter starts from the Keras model, since it does not read ONNX. The networks
@@ -77,7 +77,7 @@ def convert(tool: str, python: str, source: Path, target: Path) -> tuple[float, 
 def repeated(run: Callable[[], Any], times: int) -> list[Any]:
     """Returns the results of several runs, fewer where they take more than `PATIENCE` together."""
     start, results = time.perf_counter(), [run()]
-    while len(results) < times and time.perf_counter() - start < PATIENCE:
+    while len(results) < times and time.perf_counter() - start < PATIENCE * len(results):
         results.append(run())
     return results
 
@@ -121,6 +121,7 @@ def main() -> int:
     parser.add_argument("--page", type=Path, help="write the figures as a page, docs/benchmarks.md")
     args = parser.parse_args()
     records: list[dict[str, Any]] = []
+    slow: set[str] = set()
     for network in args.networks:
         _, source = ensure(network, args.folder)
         artifacts: dict[str, Path] = {}
@@ -133,8 +134,13 @@ def main() -> int:
                 continue
             target = args.folder / f"{network}.{tool}.tflite"
             target.unlink(missing_ok=True)
+            if tool in slow:
+                print(f"{tool:12} left out: it took over {PATIENCE:.0f} s for a network before", flush=True)
+                continue
             found = repeated(partial(convert, tool, python, source, target), args.runs)
             failed = [f for f in found if isinstance(f, str)]
+            if any(not isinstance(f, str) and f[2] > PATIENCE for f in found):
+                slow.add(tool)
             if failed:
                 print(f"{tool:12} failed: {failed[0][:90]}", flush=True)
                 continue
