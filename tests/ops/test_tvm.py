@@ -229,3 +229,10 @@ def test_a_spectrum_by_convolution_whose_halves_overlap_in_the_last_tile(batch, 
     assert api.convert(
         model, "tvm", inputs={"x": rng.normal(size=(3, 1, 320)).astype(np.float32)}
     ).verification.holds
+
+
+@pytest.mark.parametrize("mode", ["constant", "reflect", "edge", "wrap"])
+@pytest.mark.parametrize("pads", [[1, -2], [-1, 2], [3, 3], [-2, -1], [2, -1]])
+def test_pads_that_cut_off_come_before_those_that_add(check, mode, pads):
+    x = np.arange(10, dtype=np.float32).reshape(2, 5)
+    check("Pad", [x, np.array([0, pads[0], 0, pads[1]])], {"mode": mode}, const=(1,))

@@ -39,5 +39,8 @@ def _wrapped(b: CoreMlBuilder, n: Op, x: Value, pads: list[tuple[int, int]]) -> 
             continue
         if size is None:
             n.refuse("`wrap` around an axis of a size known only at run time", code="EK305")
-        x = take(b, x, np.arange(-before, size + after) % size, axis)
+        first, kept = max(0, -before), size - max(0, -before) - max(0, -after)  # cut off first, then wrapped
+        if kept <= 0:
+            n.refuse(f"`wrap` of nothing: all {size} elements are cut off")
+        x = take(b, x, first + np.arange(-max(0, before), kept + max(0, after)) % kept, axis)
     return x

@@ -153,15 +153,21 @@ def pad(x: Tensor, pads: Sequence[Expr], fill: Tensor | None, *, mode: str, axes
         at = list(i)
         inside: list[Expr] = []
         for axis in moved:
-            place, size = i[axis] - before[axis], x.shape[axis]
+            first = _positive(-before[axis])  # what is cut off counts for nothing beyond the ends
+            place = i[axis] - _positive(before[axis])
+            size = x.shape[axis] - first - _positive(-after[axis])
             inside += [place >= 0, place < size]
-            at[axis] = _beyond(place, size, mode)
+            at[axis] = first + _beyond(place, size, mode)
         if mode != "constant" or not inside:
             return x(*at)
         value = const(0, dtype_of(x)) if fill is None else fill(*[0] * len(fill.shape))
         return tir.if_then_else(tir.all(*inside), x(*at), value)
 
     return compute(shape, read, "pad")
+
+
+def _positive(amount: Expr) -> Expr:
+    return max(amount, 0) if isinstance(amount, int) else tir.max(amount, 0)
 
 
 def _is_zero(amount: Expr) -> bool:
