@@ -3,41 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
-from edgekit.lowering.ledger import Emitted, Shape, Subgraph, Value
+from edgekit.lowering.ledger import Value
+from edgekit.lowering.nested import Spec, graph_of
 from edgekit.lowering.tvm.builder import TVMBuilder
 
-Spec = tuple[Any, Shape]
-"""Dtype and shape."""
 MOST_STEPS = 2**40
 """Steps that a loop without a limit may take."""
-
-
-def inline(b: TVMBuilder, graph: Subgraph, values: Sequence[Value]) -> tuple[Value, ...]:
-    """Emits the ops of a graph once more, on other inputs; returns what its outputs are."""
-    known = dict(zip(graph.inputs, values, strict=True))
-    for op in graph.ops:
-        for output in op.outputs:
-            known[output] = b.value(output.dtype, output.shape, output.quant)
-            if output in graph.names:
-                b.names.setdefault(known[output], graph.names[output])
-        inputs = tuple(None if v is None else known.get(v, v) for v in op.inputs)
-        b.ops.append(Emitted(op.op, inputs, tuple(known[v] for v in op.outputs), op.attrs, op.origin))
-    return tuple(known.get(v, v) for v in graph.outputs)
-
-
-def graph_of(
-    b: TVMBuilder,
-    name: str,
-    inputs: Sequence[Spec],
-    compute: Callable[[TVMBuilder, list[Value]], Sequence[Value]],
-) -> Subgraph:
-    """Builds a nested graph from a callable that emits it."""
-    child = b.child()
-    child.origin = b.origin
-    values = [child.value(dtype, shape) for dtype, shape in inputs]
-    return child.finish(name, values, compute(child, values))
 
 
 def while_loop(
@@ -67,8 +39,3 @@ def while_loop(
         "most": most,
     }
     return b.multi("while", state, specs, attrs)
-
-
-def common(a: Shape, c: Shape) -> Shape:
-    """Returns the shape that holds for both, `None` where they differ."""
-    return tuple(x if x == y else None for x, y in zip(a, c, strict=True))

@@ -10,10 +10,11 @@ import numpy as np
 
 from edgekit.lowering.coreml import sizes as sz
 from edgekit.lowering.coreml.builder import CoreMlBuilder
-from edgekit.lowering.coreml.graphs import Spec, branch, common, inline, int64, while_loop
+from edgekit.lowering.coreml.graphs import branch, while_loop
 from edgekit.lowering.coreml.movement import cut
 from edgekit.lowering.coreml.table import lowers
 from edgekit.lowering.ledger import Shape, Subgraph, Value
+from edgekit.lowering.nested import Spec, common, inline, int64
 from edgekit.lowering.op import Op
 
 

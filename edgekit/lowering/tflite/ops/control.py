@@ -9,10 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgekit.lowering.ledger import Shape, Subgraph, Value
+from edgekit.lowering.nested import Spec, common, inline, int64
 from edgekit.lowering.op import Op
 from edgekit.lowering.tflite import sizes as sz
 from edgekit.lowering.tflite.builder import TFLiteBuilder
-from edgekit.lowering.tflite.graphs import Spec, branch, common, inline, int64, while_loop
+from edgekit.lowering.tflite.graphs import branch, while_loop
 from edgekit.lowering.tflite.movement import flipped, moved
 from edgekit.lowering.tflite.table import lowers
 

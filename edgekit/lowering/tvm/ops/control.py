@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from edgekit.lowering.ledger import Shape, Subgraph, Value
+from edgekit.lowering.nested import Spec, common, inline
 from edgekit.lowering.op import Op
 from edgekit.lowering.tvm.builder import TVMBuilder
-from edgekit.lowering.tvm.graphs import MOST_STEPS, Spec, common, inline, while_loop
+from edgekit.lowering.tvm.graphs import MOST_STEPS, while_loop
 from edgekit.lowering.tvm.table import lowers
 
 
