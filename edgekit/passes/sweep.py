@@ -30,6 +30,7 @@ from edgekit.passes.edit import (
     subgraphs,
 )
 from edgekit.passes.inference import Inferred, infer
+from edgekit.passes.known_type import state_type
 from edgekit.passes.symbolic import Elements, Symbols, follow
 from edgekit.passes.symbolic_shapes import bind_reshape_target, refine
 from edgekit.passes.upgrade import upgrade
@@ -91,6 +92,7 @@ class Sweep:
             self._newest(part, inner)
 
     def _newest(self, node: ir.Node, inner: int) -> None:
+        state_type(node)
         for graph in subgraphs(node):
             if node.op_type not in loops.RULES or node.domain:
                 self.graph(graph, inner)

@@ -223,3 +223,11 @@ def test_factory_that_returns_module_and_inputs(tmp_path: Path, monkeypatch: pyt
     monkeypatch.delitem(sys.modules, "my_torch_models", raising=False)
     (node,) = load("my_torch_models:net").ir.graph
     assert (origin_of(node).file, origin_of(node).line) == (str(tmp_path / "my_torch_models.py"), 4)
+
+
+def test_batch_normalisation_goes_into_a_convolution_without_bias() -> None:
+    from edgekit.passes import prepare
+
+    net = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3, bias=False), torch.nn.BatchNorm2d(4), torch.nn.ReLU())
+    model = load((net.eval(), (torch.randn(1, 3, 8, 8),)))
+    assert [n.op_type for n in prepare(model).model.ir.graph] == ["Conv", "Relu"]

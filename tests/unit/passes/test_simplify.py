@@ -16,6 +16,7 @@ S = np.int64
         ("y = Identity(a)", ["Relu"]),
         ("y = Dropout(a)", ["Relu"]),
         ("y = Cast <to = 1> (a)", ["Relu"]),
+        ("y = CastLike(a, x)", ["Relu"]),
         ("y = Transpose <perm = [0, 1, 2]> (a)", ["Relu"]),
         ("y = Reshape(a, same)", ["Relu"]),
         ("y = Reshape(a, keep)", ["Relu"]),
@@ -127,3 +128,25 @@ def test_random_nodes_are_not_merged(lab):
     body = "a = RandomNormal <shape = [2]> () b = RandomNormal <shape = [2]> () y = Sub(a, b)"
     text = f"() => (float[2] y) {{ {body} }}"
     assert len(prepare(lab.hub(lab.proto(text, 17))).model.ir.graph) == 3
+
+
+def test_a_bias_that_is_cast_like_the_input_is_a_constant(lab):
+    """As PyTorch's exporter writes a convolution without bias; what follows is fused."""
+    text = "(float[1,3,5,5] x) => (float[1,2,3,3] y) {"
+    text += " zero = CastLike(nought, x) b = Expand(zero, two) c = Conv(x, w, b)"
+    text += " y = BatchNormalization(c, scale, shift, mean, var) }"
+    rng = np.random.default_rng(0)
+    numbers = {n: rng.uniform(0.5, 1.5, 2).astype(np.float32) for n in ("scale", "shift", "mean", "var")}
+    weights = rng.standard_normal((2, 3, 3, 3)).astype(np.float32)
+    model = lab.proto(text, 17, nought=np.int64(0), two=S([2]), w=weights, **numbers)
+    assert lab.types(lab.keeps(model, atol=1e-5)) == ["Conv"]
+
+
+def test_a_cast_like_something_of_unknown_type_stays(lab):
+    from edgekit.passes.known_type import state_type
+
+    model = lab.hub(lab.proto("(float[2] x, int64[2] k) => (int64[2] y) { y = CastLike(x, k) }", 17))
+    (node,) = model.ir.graph
+    node.inputs[1].type = None
+    assert not state_type(node)
+    assert node.op_type == "CastLike"
