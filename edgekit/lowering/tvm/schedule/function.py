@@ -87,10 +87,22 @@ def _attrs(program: Program) -> Any:
 def _first(task: Task, declined: list[tuple[str, str]]) -> tuple[str, Scheduled]:
     for entry in load_rules():
         found = entry.apply(task)
-        if isinstance(found, Scheduled):
+        if isinstance(found, Scheduled) and not _leaves_open(found, task):
             return entry.name, found
-        declined.append((entry.name, found.reason))
+        declined.append(
+            (entry.name, "an axis is left open" if isinstance(found, Scheduled) else found.reason)
+        )
     raise AssertionError("the generic rule applies always")
+
+
+def _leaves_open(found: Scheduled, task: Task) -> bool:
+    """Tells whether loops read an axis that none of them runs over: no such function can be compiled."""
+    stages = task.program.stages[task.position : task.position + found.stages]
+    axes = [axis.var for stage in stages for axis in stage.axes]
+    bound: list[Var] = []
+    ffi.structural_walk(found.body, (tir.For, lambda loop: bound.append(loop.loop_var)))
+    used = [v for v in _buffers(found.body) if any(v.same_as(axis) for axis in axes)]
+    return any(not any(v.same_as(b) for b in bound) for v in used)
 
 
 def _buffers(body: Stmt) -> list[Var]:
