@@ -94,6 +94,7 @@ def test_live_models(tmp_path: Path) -> None:
         "TF_CPP_MIN_LOG_LEVEL": "3",
         "CUDA_VISIBLE_DEVICES": "-1",
         "TMPDIR": str(tmp_path / "temp"),
+        "PYTHONDONTWRITEBYTECODE": "1",  # of what TensorFlow traces, in the same folder
     }
     run = subprocess.run(
         [sys.executable, str(script), str(result)],
