@@ -42,6 +42,10 @@ def fix_shapes(model: Model, shapes: Mapping[str, Sequence[int]]) -> Model:
     return replace(model, ir=work)
 
 
+LARGEST = 2**31 - 1
+"""Largest size of an axis: devices count in int32."""
+
+
 def _bind(value: ir.Value, sizes: tuple[int, ...], symbols: dict[str, int]) -> None:
     """Sets the shape of an input and notes what its symbols stand for."""
     declared = dims_of(value.shape)
@@ -49,6 +53,8 @@ def _bind(value: ir.Value, sizes: tuple[int, ...], symbols: dict[str, int]) -> N
         raise _misfit(value, sizes, f"it has {len(declared)} axes")
     for axis, (own, size) in enumerate(zip(declared or (None,) * len(sizes), sizes, strict=True)):
         wanted = symbols.setdefault(own, size) if isinstance(own, str) else own
+        if size > LARGEST:
+            raise _misfit(value, sizes, f"axis {axis} is beyond int32")
         if size < 0 or (wanted is not None and wanted != size):
             text = f"`{own}` is {wanted} elsewhere" if isinstance(own, str) else f"it is {own}"
             raise _misfit(value, sizes, f"axis {axis} cannot be {size}: {text}")

@@ -48,7 +48,7 @@ def _executed(node: ir.Node, model: onnx.ModelProto) -> str | None:
     try:
         with np.errstate(all="ignore"):
             results = ReferenceEvaluator(model).run(None, given)
-    except NotImplementedError:
+    except NotImplementedError:  # ONNX has no reference implementation of the op: no opinion
         return None
     except Exception as objection:  # noqa: BLE001 - whatever it raises is its objection
         return _last_line(objection)

@@ -5,6 +5,7 @@ This module and all that a worker process imports stay light: no hub IR, no runt
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -159,7 +160,7 @@ def missing_runtime(package: str, needed_for: str) -> EdgekitError:
     )
 
 
-class RunnerBase:
+class RunnerBase(ABC):
     """What all runners share: they are context managers and know their package."""
 
     name: str
@@ -178,9 +179,9 @@ class RunnerBase:
         except metadata.PackageNotFoundError:
             return "missing"
 
+    @abstractmethod
     def close(self) -> None:
         """Releases the model."""
-        raise NotImplementedError
 
     def __enter__(self) -> Self:
         return self

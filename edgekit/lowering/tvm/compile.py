@@ -32,7 +32,10 @@ def target_of(options: TvmOptions) -> Any:
         )
     host: dict[str, Any] = {"kind": "llvm"}
     if options.triple is not None:
+        _require_architecture(options.triple)
         host["mtriple"] = options.triple
+    if options.cpu is not None:
+        _require_cpu(options.cpu, host)
     cpu = options.cpu or (None if options.triple else str(tvm.target.codegen.llvm_get_system_cpu()))
     if cpu is not None:
         host["mcpu"] = cpu
@@ -47,6 +50,33 @@ def target_of(options: TvmOptions) -> Any:
             notes=(" ".join(str(problem).split())[:500],),
             help="see `llc --version` for triples and `llc -mcpu=help` for CPUs",
         ) from problem
+
+
+_ALIASES = {"arm64": "aarch64", "amd64": "x86_64", **dict.fromkeys(("i486", "i586", "i686"), "i386")}
+
+
+def _require_architecture(triple: str) -> None:
+    """Refuses a triple of an architecture that LLVM does not have: TVM ends the process on it.
+
+    Raises:
+        EdgekitError: EK204.
+    """
+    first = triple.partition("-")[0]
+    name = _ALIASES.get(first, first)
+    known = [str(n) for n in tvm.target.codegen.llvm_get_targets()]
+    if name not in known and not name.startswith(("armv", "thumbv")):
+        raise error("EK204", f"LLVM has no architecture `{first}`", notes=(f"known: {', '.join(known)}",))
+
+
+def _require_cpu(cpu: str, host: dict[str, Any]) -> None:
+    """Refuses a CPU that LLVM does not know: it would take a generic one and say nothing.
+
+    Raises:
+        EdgekitError: EK204.
+    """
+    known = [str(n) for n in tvm.target.codegen.llvm_get_cpu_archlist(tvm.target.Target(host))]
+    if cpu not in known:
+        raise error("EK204", f"LLVM has no CPU `{cpu}` here", notes=(f"known: {', '.join(known)}"[:1000],))
 
 
 def optimised(module: Any, target: Any, options: TvmOptions) -> tuple[Any, tuple[Diagnostic, ...]]:

@@ -60,6 +60,7 @@ def test_a_symbol_is_fixed_wherever_it_stands():
         ({"h": (3, 1)}, "axis 0 cannot be 3: it is 2"),
         ({"x": (3, 1), "h": (2, 4)}, "`batch` is 3 elsewhere"),
         ({"x": (-3, 1)}, "cannot be -3"),
+        ({"x": (99999999999, 1)}, "axis 0 is beyond int32"),
     ],
 )
 def test_shapes_that_do_not_fit_are_refused(shapes, text):

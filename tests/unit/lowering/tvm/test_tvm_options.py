@@ -44,3 +44,34 @@ def test_only_libraries_for_other_machines_have_a_stand_in() -> None:
     assert other is not None
     assert TvmOptions.of(other.options).is_host
     assert TvmOptions.of(other.options).opt_level == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"triple": "nonsense-none"}, "no architecture `nonsense`"),
+        ({"cpu": "nosuchcpu"}, "no CPU `nosuchcpu`"),
+        ({"triple": "aarch64-linux-gnu", "cpu": "skylake"}, "no CPU `skylake`"),
+    ],
+)
+def test_machines_that_llvm_does_not_know(options, text):
+    pytest.importorskip("tvm", reason="apache-tvm is not installed")
+    from edgekit.diagnostics import EdgekitError
+    from edgekit.lowering.tvm.compile import target_of
+    from edgekit.lowering.tvm.options import TvmOptions
+
+    with pytest.raises(EdgekitError) as caught:
+        target_of(TvmOptions.of(options))
+    assert caught.value.diagnostics[0].code == "EK204"
+    assert text in caught.value.diagnostics[0].message
+
+
+@pytest.mark.parametrize(
+    "triple", ["aarch64-linux-gnu", "armv7a-linux-gnueabihf", "x86_64-linux-gnu", "thumbv7em-none-eabi"]
+)
+def test_machines_that_llvm_knows(triple):
+    pytest.importorskip("tvm", reason="apache-tvm is not installed")
+    from edgekit.lowering.tvm.compile import target_of
+    from edgekit.lowering.tvm.options import TvmOptions
+
+    assert target_of(TvmOptions.of({"triple": triple})).kind.name == "llvm"
