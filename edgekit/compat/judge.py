@@ -29,14 +29,20 @@ class Subject:
         dialect: Whose names its ops have.
         facts: The ops in execution order; those of nested graphs follow the op that holds them.
         diagnostics: What the lowering refused.
+        sources: Origins of all source nodes; those without an op need none. Empty if only the ops count.
     """
 
     def __init__(
-        self, ops: Iterable[Emitted], dialect: str, diagnostics: tuple[Diagnostic, ...] = ()
+        self,
+        ops: Iterable[Emitted],
+        dialect: str,
+        diagnostics: tuple[Diagnostic, ...] = (),
+        sources: Iterable[Origin] = (),
     ) -> None:
         self.dialect = dialect
         self.facts: tuple[Facts, ...] = tuple(facts_of(op, dialect) for op in _flat(ops))
         self.diagnostics = diagnostics
+        self.sources = tuple(sources)
 
     @property
     def refused(self) -> tuple[Diagnostic, ...]:
