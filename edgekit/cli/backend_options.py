@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import click
@@ -21,6 +22,8 @@ OWNERS: Mapping[str, tuple[str, ...]] = {
     "compress_weights": ("coreml",),
     "triple": ("tvm",),
     "mcpu": ("tvm",),
+    "tune": ("tvm",),
+    "tuning_log": ("tvm",),
 }
 """The backends that an option belongs to, by its name in Python; all others belong to every backend."""
 _RENAMED = {"mcpu": "cpu"}
@@ -84,6 +87,18 @@ def tvm_flags(body: Callable[..., Any]) -> Callable[..., Any]:
     flags = (
         click.option("--triple", help="TVM: LLVM target triple of the library.  [default: this machine]"),
         click.option("--mcpu", help="TVM: CPU that the library is compiled for.  [default: this machine's]"),
+        click.option(
+            "--tune",
+            type=click.FloatRange(min=0, min_open=True),
+            metavar="MINUTES",
+            help="TVM: measure schedules on this machine for so long; keeps the faster ones.",
+        ),
+        click.option(
+            "--tuning-log",
+            type=click.Path(path_type=Path, dir_okay=False),
+            help="TVM: log of measurements to use and, with `--tune`, to go on with.  "
+            "[default with --tune: OUTPUT.tuning.jsonl]",
+        ),
     )
     for flag in reversed(flags):
         body = flag(body)
@@ -114,6 +129,8 @@ def options_for(backend: str, flags: Mapping[str, Any]) -> dict[str, Any]:
         mine["image_input"] = _image(mine["image_input"])
     if "compress_weights" in mine:
         mine["compress_weights"] = _compression(mine["compress_weights"])
+    if "tuning_log" in mine:
+        mine["tuning_log"] = str(mine["tuning_log"])
     return {_RENAMED.get(k, k): v for k, v in mine.items() if k not in ("opset", "fp16")}
 
 

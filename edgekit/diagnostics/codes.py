@@ -56,7 +56,7 @@ CODES: dict[str, Code] = _table(
     ("EK203", "a plugin cannot be loaded", _USAGE),
     ("EK204", "unknown name", _USAGE),
     ("EK205", "the command line is not valid", _USAGE),
-    ("EK206", "the tuning log is damaged", _USAGE),
+    ("EK206", "the tuning log is damaged or does not apply", _USAGE),
     # 3xx: op and lowering
     ("EK301", "the op is not known", _NO),
     ("EK302", "the op cannot be expressed in the backend", _NO),

@@ -11,10 +11,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from edgekit.diagnostics import Diagnostic, error
+from edgekit.diagnostics import error
 from edgekit.lowering.tvm.adapter import has_codegen, relax, tvm
 from edgekit.lowering.tvm.options import TvmOptions
-from edgekit.lowering.tvm.schedule import decisions_of, schedule
 
 
 def target_of(options: TvmOptions) -> Any:
@@ -43,7 +42,7 @@ def target_of(options: TvmOptions) -> Any:
         if options.device == "llvm":
             return tvm.target.Target(host)
         return tvm.target.Target({"kind": options.device}, host=host)
-    except (ValueError, RuntimeError, tvm.TVMError) as problem:
+    except (ValueError, RuntimeError, TypeError) as problem:
         raise error(
             "EK204",
             "TVM does not know the target",
@@ -79,11 +78,11 @@ def _require_cpu(cpu: str, host: dict[str, Any]) -> None:
         raise error("EK204", f"LLVM has no CPU `{cpu}` here", notes=(f"known: {', '.join(known)}"[:1000],))
 
 
-def optimised(module: Any, target: Any, options: TvmOptions) -> tuple[Any, tuple[Diagnostic, ...]]:
-    """Legalises and fuses a module and schedules its loops; returns warnings about the tuning log too."""
+def fused(module: Any, target: Any, options: TvmOptions) -> Any:
+    """Legalises a module of Relax and fuses its functions; their loops are not scheduled yet."""
     passes = relax.transform
     with target, tvm.transform.PassContext(opt_level=options.opt_level):
-        module = tvm.transform.Sequential(
+        return tvm.transform.Sequential(
             [
                 passes.DeadCodeElimination(),
                 passes.LegalizeOps(),
@@ -92,17 +91,6 @@ def optimised(module: Any, target: Any, options: TvmOptions) -> tuple[Any, tuple
                 passes.FuseTIR(),
             ]
         )(module)
-        return _scheduled(module, target, options)
-
-
-def _scheduled(module: Any, target: Any, options: TvmOptions) -> tuple[Any, tuple[Diagnostic, ...]]:
-    if options.tuning_log is None:
-        return schedule(module, target), ()
-    log = Path(options.tuning_log)
-    if not log.exists():
-        raise error("EK204", f"the tuning log `{log}` does not exist")
-    decisions, warnings = decisions_of(log, target)
-    return schedule(module, target, decisions), warnings
 
 
 def executable(module: Any, target: Any, options: TvmOptions) -> Any:
