@@ -58,11 +58,18 @@ def build(source: Model, prepared: Prepared, recipe: Recipe) -> Artifact:
 def stand_in(recipe: Recipe) -> Recipe | None:
     """Returns the recipe of the same module for this machine; `None` if it is meant for it already."""
     options = TvmOptions.of(recipe.options)
-    if options.is_host:
+    if options.is_host and (options.cpu is None or _runs_here(options)):
         return None
     return replace(
         recipe, options={**recipe.options, "triple": None, "cpu": None, "device": "llvm", "tune": None}
     )
+
+
+def _runs_here(options: TvmOptions) -> bool:
+    from edgekit.lowering.tvm.compile import target_of
+    from edgekit.lowering.tvm.features import runs_here
+
+    return runs_here(target_of(options))
 
 
 def _library(
@@ -75,14 +82,17 @@ def _library(
     """
     from edgekit.lowering.tvm import compile as compiler  # these import TVM, which takes seconds
     from edgekit.lowering.tvm.emit import emit
+    from edgekit.lowering.tvm.features import needs
     from edgekit.lowering.tvm.tuning import scheduled
 
     target = compiler.target_of(options)
+    needed = needs(target)
     ports = {
         "inputs": _ports(source.inputs, lowered.inputs),
         "outputs": _ports(source.outputs, lowered.outputs),
         "versions": versions("apache-tvm", "apache-tvm-ffi"),
         "target": str(target),
+        "needs": None if needed is None else asdict(needed),
     }
     module = emit(lowered.main, source.inputs, json.dumps(ports).encode())
     link = partial(compiler.link, options=options)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
+import json
+import platform
 import shutil
 import struct
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -134,3 +137,53 @@ def test_a_missing_tuning_log_is_refused() -> None:
     with pytest.raises(EdgekitError) as caught:
         api.convert(small_model(), "tvm", options={"tuning_log": "missing.jsonl"}, verify=False)
     assert caught.value.diagnostics[0].code == "EK204"
+
+
+def test_a_library_says_which_cpu_it_needs() -> None:
+    plain, wide = (_needs({"cpu": cpu}) for cpu in ("x86-64", "x86-64-v4"))
+    assert plain["features"] == []
+    assert {"avx2", "fma", "avx512f"} <= set(wide["features"])
+    assert wide["line"] == "flags"
+
+
+def _needs(options: dict[str, str]) -> Any:
+    library = api.convert(
+        small_model(), "tvm", options={"triple": "x86_64-linux-gnu", **options}, verify=False
+    )
+    text = library.files[0].read()
+    start = text.index(b'"needs": ') + len(b'"needs": ')
+    return json.JSONDecoder().raw_decode(text[start : start + 4096].decode(errors="replace"))[0]
+
+
+def test_a_library_for_a_better_cpu_is_refused_before_it_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    artifact = api.convert(small_model(), "tvm", verify=False)
+    (tmp_path / "cpuinfo").write_text("flags\t\t: fpu sse2\nFeatures\t: fp\n")
+    monkeypatch.setattr("edgekit.runners.tvm.CPUINFO", tmp_path / "cpuinfo")
+    with runner_for("tvm", isolate=False) as runner, pytest.raises(EdgekitError) as caught:
+        runner.ports(artifact.files[0].payload)
+    (problem,) = caught.value.diagnostics
+    assert problem.code == "EK523"
+    assert problem.data["missing"]
+    monkeypatch.setattr("edgekit.runners.tvm.CPUINFO", tmp_path / "missing")  # as on other systems
+    with runner_for("tvm", isolate=False) as runner:
+        assert runner.ports(artifact.files[0].payload).inputs
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="names CPUs of x86-64")
+def test_a_generic_library_is_run_and_one_for_a_better_cpu_is_not() -> None:
+    generic = api.convert(small_model(), "tvm", options={"cpu": "generic"}).verification
+    assert generic is not None
+    assert generic.verdict == "verified"
+    from edgekit.lowering.tvm.compile import target_of
+    from edgekit.lowering.tvm.features import runs_here
+    from edgekit.lowering.tvm.options import TvmOptions
+
+    assert runs_here(target_of(TvmOptions(cpu="x86-64")))
+    if runs_here(target_of(TvmOptions(cpu="sapphirerapids"))):
+        pytest.skip("this machine has all that the test wants to be missing")
+    better = api.convert(small_model(), "tvm", options={"cpu": "sapphirerapids"}).verification
+    assert better is not None
+    assert better.verdict == "unverified"
+    assert "cannot run on this one" in (better.reason or "")
