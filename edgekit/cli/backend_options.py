@@ -22,11 +22,13 @@ OWNERS: Mapping[str, tuple[str, ...]] = {
     "compress_weights": ("coreml",),
     "triple": ("tvm",),
     "mcpu": ("tvm",),
+    "ndk": ("tvm",),
+    "tvm_target": ("tvm",),
     "tune": ("tvm",),
     "tuning_log": ("tvm",),
 }
 """The backends that an option belongs to, by its name in Python; all others belong to every backend."""
-_RENAMED = {"mcpu": "cpu"}
+_RENAMED = {"mcpu": "cpu", "tvm_target": "device"}
 """Names that a recipe has for an option, where they are not the flag's."""
 PRECISIONS = ("fp16", "fp32", "mixed")
 
@@ -87,6 +89,14 @@ def tvm_flags(body: Callable[..., Any]) -> Callable[..., Any]:
     flags = (
         click.option("--triple", help="TVM: LLVM target triple of the library.  [default: this machine]"),
         click.option("--mcpu", help="TVM: CPU that the library is compiled for.  [default: this machine's]"),
+        click.option(
+            "--ndk", type=click.Path(file_okay=False), help="TVM: folder of Android's NDK, for its triples."
+        ),
+        click.option(
+            "--tvm-target",
+            metavar="llvm|cuda|metal|opencl|...",
+            help="TVM: what computes; all but `llvm`, the CPU, is compiled only.  [default: llvm]",
+        ),
         click.option(
             "--tune",
             type=click.FloatRange(min=0, min_open=True),

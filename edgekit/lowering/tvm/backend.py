@@ -83,6 +83,7 @@ def _library(
     from edgekit.lowering.tvm import compile as compiler  # these import TVM, which takes seconds
     from edgekit.lowering.tvm.emit import emit
     from edgekit.lowering.tvm.features import needs
+    from edgekit.lowering.tvm.link import link
     from edgekit.lowering.tvm.tuning import scheduled
 
     target = compiler.target_of(options)
@@ -95,11 +96,11 @@ def _library(
         "needs": None if needed is None else asdict(needed),
     }
     module = emit(lowered.main, source.inputs, json.dumps(ports).encode())
-    link = partial(compiler.link, options=options)
+    linked = partial(link, options=options)
     fused = compiler.fused(module, target, options)
-    loops, tuning, warnings = scheduled(fused, target, options, link, progress)
+    loops, tuning, warnings = scheduled(fused, target, options, linked, progress)
     progress("compile")
-    library = link(compiler.executable(loops, target, options))
+    library = linked(compiler.executable(loops, target, options))
     tuned = {} if tuning is None else {"tuning": asdict(tuning)}
     return library, str(target), tuned, warnings
 

@@ -22,6 +22,7 @@ class TvmOptions:
         cpu: LLVM's name of the CPU; `None` for this machine's, or the triple's baseline.
         device: Kind of target that computes; the host part is always LLVM's.
         opt_level: TVM's optimisation level, 0 to 3.
+        ndk: The folder of Android's NDK, which links for its triples.
         tuning_log: A file of measured schedules.
         tune: Minutes to measure schedules for, on this machine; `tuning_log` keeps them.
     """
@@ -30,6 +31,7 @@ class TvmOptions:
     cpu: str | None = None
     device: str = "llvm"
     opt_level: int = 3
+    ndk: str | None = None
     tuning_log: str | None = None
     tune: float | None = None
 
@@ -49,7 +51,7 @@ class TvmOptions:
                     notes=(f"options: {', '.join(f'`{k}`' for k in known)}",),
                 )
         read = cls(**options)
-        for name in ("triple", "cpu", "tuning_log"):
+        for name in ("triple", "cpu", "ndk", "tuning_log"):
             value = getattr(read, name)
             if value is not None and (not isinstance(value, str) or not value):
                 raise error("EK204", f"the option `{name}` of `tvm` is not a text: {value!r}")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgekit.diagnostics import Diagnostic, error
 from edgekit.lowering.progress import Share
+from edgekit.lowering.tvm.gpu import schedule_gpu
 from edgekit.lowering.tvm.options import TvmOptions
 from edgekit.lowering.tvm.schedule import decisions_of, schedule, tune
 
@@ -48,6 +49,8 @@ def scheduled(
         EdgekitError: EK204 if the log does not exist and is not about to be made, or if there is to be tuning
             for another machine.
     """
+    if target.kind.name != "llvm":
+        return schedule_gpu(module, target), None, ()
     if options.tuning_log is None:
         return schedule(module, target), None, ()
     log = Path(options.tuning_log)

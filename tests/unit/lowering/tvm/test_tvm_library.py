@@ -118,7 +118,7 @@ def test_a_library_for_aarch64() -> None:
 
 
 def test_a_triple_without_a_linker_is_refused() -> None:
-    from edgekit.lowering.tvm.compile import linker
+    from edgekit.lowering.tvm.link import linker
 
     if importlib.util.find_spec("ziglang") is not None:
         pytest.skip("ziglang links for every triple")
@@ -187,3 +187,45 @@ def test_a_generic_library_is_run_and_one_for_a_better_cpu_is_not() -> None:
     assert better is not None
     assert better.verdict == "unverified"
     assert "cannot run on this one" in (better.reason or "")
+
+
+ANDROID = "aarch64-linux-android"
+
+
+def test_android_needs_a_named_ndk(tmp_path: Path) -> None:
+    with pytest.raises(EdgekitError) as caught:
+        api.convert(small_model(), "tvm", options={"triple": ANDROID}, verify=False)
+    assert caught.value.diagnostics[0].code == "EK501"
+    assert "--ndk" in (caught.value.diagnostics[0].help or "")
+    with pytest.raises(EdgekitError) as caught:
+        api.convert(small_model(), "tvm", options={"triple": ANDROID, "ndk": str(tmp_path)}, verify=False)
+    assert caught.value.diagnostics[0].code == "EK204"
+
+
+@pytest.mark.parametrize("triple", [ANDROID, ANDROID + "24"])
+def test_the_compiler_of_an_ndk_is_found(triple: str, tmp_path: Path) -> None:
+    from edgekit.lowering.tvm.link import linker
+
+    clang = tmp_path / "toolchains/llvm/prebuilt/linux-x86_64/bin" / f"{ANDROID}24-clang"
+    clang.parent.mkdir(parents=True)
+    clang.touch()
+    assert linker(triple, str(tmp_path)) == [str(clang)]
+
+
+@pytest.mark.parametrize(
+    ("device", "words"), [("opencl", b"__kernel void"), ("metal", b"kernel void"), ("cuda", b"__global__")]
+)
+def test_code_of_a_device_is_compiled_only(device: str, words: bytes) -> None:
+    artifact = api.convert(small_model(), "tvm", options={"device": device})
+    assert words in artifact.files[0].read()
+    verdict = artifact.verification
+    assert verdict is not None
+    assert verdict.verdict == "unverified"
+    assert "compiled only" in (verdict.reason or "")
+
+
+def test_a_model_that_a_device_does_not_take_is_refused() -> None:
+    from edgekit.lowering.tvm.compile import no_code
+
+    [problem] = no_code("opencl", ValueError("\n  InternalError: no\n")).diagnostics
+    assert (problem.code, problem.notes) == ("EK503", ("ValueError: InternalError: no",))

@@ -37,10 +37,10 @@ def mod(fused: Fixture, weight: Fixture) -> Any:
 
 
 def link(built: Any) -> bytes:
-    from edgekit.lowering.tvm import compile as compiler
+    from edgekit.lowering.tvm.link import link
     from edgekit.lowering.tvm.options import TvmOptions
 
-    return compiler.link(built, TvmOptions())
+    return link(built, TvmOptions())
 
 
 def test_tune_then_schedule(mod: Any, target: Any, tmp_path: Path) -> None:
