@@ -112,7 +112,7 @@ def convert(
         step("simplify")
         prepared = prepare(model)
         step("lower")
-        recipe = Recipe(io_layout, opset, fp16, allow_approximate, labels, dict(options or {}))
+        recipe = Recipe(io_layout, opset, fp16, allow_approximate, labels, dict(options or {}), step)
         artifact = build(model, prepared, recipe)
     passes = [asdict(report) for report in prepared.reports]
     artifact = replace(artifact, recipe={**artifact.recipe, "passes": passes})

@@ -56,7 +56,7 @@ CODES: dict[str, Code] = _table(
     ("EK203", "a plugin cannot be loaded", _USAGE),
     ("EK204", "unknown name", _USAGE),
     ("EK205", "the command line is not valid", _USAGE),
-    ("EK206", "the tuning log is damaged", _USAGE),
+    ("EK206", "the tuning log is damaged or does not apply", _USAGE),
     # 3xx: op and lowering
     ("EK301", "the op is not known", _NO),
     ("EK302", "the op cannot be expressed in the backend", _NO),
@@ -78,6 +78,7 @@ CODES: dict[str, Code] = _table(
     ("EK506", "the output cannot be written", _USAGE),
     ("EK507", "the artifact cannot be read", _USAGE),
     ("EK520", "the trace cannot be read", _USAGE),
+    ("EK523", "the machine lacks what the artifact needs", _AWAY),
     # 6xx: consistency
     ("EK601", "the artifact differs from the source model", _NO),
     ("EK602", "the artifact was not verified", ExitCode.NOTHING_CHECKED),

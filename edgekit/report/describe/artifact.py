@@ -116,11 +116,18 @@ def _summary(artifact: Artifact, ops: Sequence[EmittedOp], model: Model | None, 
         Fact("backend", "backend", _BACKENDS.get(artifact.backend, artifact.backend)),
         Fact("source_nodes", "source nodes", model.ir.graph.num_nodes() if model else None, Kind.COUNT),
         Fact("ops", "ops in the artifact", len(ops), Kind.COUNT),
+        Fact("tuned", "tuned functions", _tuned(artifact.recipe), Kind.COUNT),
         Fact("size", "size", sum(f.size for f in artifact.files), Kind.SIZE),
         Fact("artifact", "artifact", str(folder / artifact.title), Kind.NAME),
         Fact("report", "report", str(folder / REPORT_NAME), Kind.NAME),
     ]
     return Facts("artifact", "Conversion", tuple(f for f in facts if f.value is not None))
+
+
+def _tuned(recipe: Mapping[str, Any]) -> int | None:
+    """Returns how many functions have a schedule that was measured; `None` without a log of tuning."""
+    tuning = recipe.get("tuning")
+    return None if tuning is None else tuning["functions"]
 
 
 def _files(artifact: Artifact) -> Table:
@@ -232,6 +239,6 @@ def _recipe(recipe: Mapping[str, Any]) -> Facts:
     facts = (
         Fact(key, key.replace("_", " "), value if isinstance(value, (str, int, float)) else str(value))
         for key, value in recipe.items()
-        if key not in ("passes", "labels", "quantization") and value is not None
+        if key not in ("passes", "labels", "quantization", "tuning") and value is not None
     )
     return Facts("recipe", "Recipe", tuple(facts), detail=True)
