@@ -172,17 +172,6 @@ def test_labels_are_stored():
     assert spec(artifact).description.metadata.userDefined[LABELS_NAME] == "cat\ndog\n"
 
 
-def test_an_image_input_is_described_and_not_verified():
-    image = {"name": "x", "scale": 1 / 255, "bias": [-1, 0, 1], "colour": "BGR"}
-    artifact = convert(network(), verify=True, image_input=image)
-    feature = spec(artifact).description.input[0].type.imageType
-    assert (feature.height, feature.width) == (8, 8)
-    assert artifact.verification is not None
-    assert artifact.verification.verdict == "unverified"
-    with pytest.raises(EdgekitError, match="no image"):
-        convert(network(), image_input={**image, "colour": "grayscale", "bias": 0})
-
-
 def test_ports_of_other_dtypes_and_ranks():
     nodes = [
         helper.make_node("Not", ["flag"], ["n"]),
