@@ -6,7 +6,7 @@ import importlib
 import importlib.metadata
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from edgekit.artifact import Artifact, Source
@@ -87,6 +87,17 @@ def stand_in_for(name: str, recipe: Recipe) -> Recipe | None:
     module, _, attribute = _STAND_INS[name].partition(":")
     stand_in: Callable[[Recipe], Recipe | None] = getattr(importlib.import_module(module), attribute)
     return stand_in(recipe)
+
+
+def before_compression(recipe: Recipe) -> Recipe | None:
+    """Returns how to build the same artifact with weights as they are.
+
+    Returns:
+        `None` if the recipe compresses none.
+    """
+    if not recipe.options.get("compress_weights"):
+        return None
+    return replace(recipe, options={k: v for k, v in recipe.options.items() if k != "compress_weights"})
 
 
 def source_of(model: Model) -> Source:

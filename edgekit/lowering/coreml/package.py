@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from edgekit.artifact import Classes
+from edgekit.lowering.coreml.compression import compressor
 from edgekit.lowering.coreml.option_types import CoreMlOptions
 from edgekit.lowering.coreml.tools import coremltools, model_proto, optimizers, quiet
 
@@ -125,15 +126,8 @@ def _compressed(ct: Any, made: Any, options: CoreMlOptions, folder: Path) -> Any
     wanted = options.compress_weights
     if wanted is None:
         return made
+    config, compress = compressor(wanted)
     opt = optimizers()
-    if wanted.kind == "palettize":
-        config: Any = opt.OpPalettizerConfig(mode="uniform", nbits=wanted.bits)
-        compress = opt.palettize_weights
-    elif wanted.kind == "int8":
-        config, compress = opt.OpLinearQuantizerConfig(mode="linear_symmetric"), opt.linear_quantize_weights
-    else:
-        config = opt.OpMagnitudePrunerConfig(target_sparsity=wanted.sparsity)
-        compress = opt.prune_weights
     smaller = compress(made, opt.OptimizationConfig(global_config=config))
     smaller.save(str(folder / "compressed.mlpackage"))
     return ct.models.MLModel(str(folder / "compressed.mlpackage"), skip_model_load=True)
