@@ -223,9 +223,8 @@ def _ports(port: str, specs: Sequence[TensorSpec], bindings: Sequence[Binding]) 
         if binding.picture is not None:
             changes.append(f"a picture, {binding.picture.colour}")
         if binding.classes is not None:
-            changes.append(
-                f"scores of {len(binding.classes.names)} labels, the highest in `{binding.classes.label}`"
-            )
+            classes = binding.classes
+            changes.append(f"scores of {len(classes.names)} labels, the highest in `{classes.label}`")
         if binding.state:
             changes.append("a state")
         yield {

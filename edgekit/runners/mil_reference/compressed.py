@@ -1,8 +1,8 @@
 """Holds a package with compressed weights against the same package before.
 
-A compression may move a weight as far as its own numbers allow: half a step where it is linear, to the nearest
-entry of its table, to zero where others of larger magnitude are kept. What is beyond that, and whatever else
-changed, is a fault.
+A compression may move a weight as far as its own numbers allow: half a step where it is linear, to the
+nearest entry of its table, to zero where others of larger magnitude are kept. What is beyond that, and
+whatever else changed, is a fault.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from edgekit.runners.mil_reference.types import Array, Runtime
 _SUFFIXES = ("_quantized", "_palettized", "_sparsified")
 """What coremltools appends to the name of a weight."""
 _ROUNDING = 2.0**-9
-"""Rounding of float16 in what chooses the entry of a table or the step, relative to the range of the weights."""
+"""Rounding of float16 in what chooses a step or the entry of a table, relative to the weights' range."""
 
 
 @dataclass(frozen=True, slots=True)
