@@ -100,7 +100,7 @@ def convert(
     """
     from edgekit import plugins
     from edgekit.artifact.verification import not_verified
-    from edgekit.lowering.backends import Recipe, backend_for
+    from edgekit.lowering.backends import Recipe, backend_for, to_find_sensitive
     from edgekit.passes.pipeline import prepare
 
     plugins.load_all()
@@ -116,13 +116,41 @@ def convert(
         prepared = prepare(model)
         step("lower")
         recipe = Recipe(io_layout, opset, fp16, allow_approximate, labels, dict(options or {}))
-        artifact = build(model, prepared, recipe)
+        exact = to_find_sensitive(backend, recipe)
+        artifact = build(model, prepared, exact or recipe)
     passes = [asdict(report) for report in prepared.reports]
-    artifact = replace(artifact, recipe={**artifact.recipe, "passes": passes})
-    if not verify:
-        return artifact.with_verification(not_verified("verification was switched off"))
-    step("verify")
-    return _verified(artifact, model, lambda other: build(model, prepared, other), recipe, inputs, tolerance)
+
+    def finish(made: Artifact, recipe: Recipe) -> Artifact:
+        complete = replace(made, recipe={**made.recipe, "passes": passes})
+        if not verify:
+            return complete.with_verification(not_verified("verification was switched off"))
+        step("verify")
+        return _verified(
+            complete, model, lambda other: build(model, prepared, other), recipe, inputs, tolerance
+        )
+
+    if exact is None:
+        return finish(artifact, recipe)
+    step("measure")
+    return _mixed(model, artifact, recipe, lambda r: finish(build(model, prepared, r), r), inputs)
+
+
+def _mixed(
+    model: Model, exact: Artifact, recipe: Recipe, made: Callable[[Recipe], Artifact], inputs: Any
+) -> Artifact:
+    """Keeps the nodes in float32 that lose too much in float16; more of them if it does not suffice."""
+    from edgekit.artifact.verification import Verdict
+    from edgekit.consistency.sensitive import THRESHOLDS, note, sensitive_nodes
+
+    artifact = exact
+    for threshold in THRESHOLDS:
+        kept = sensitive_nodes(model, exact, threshold, inputs=inputs)
+        wanted = {"precision": "mixed", "keep_fp32": list(kept)} if kept else {"precision": "fp16"}
+        artifact = made(replace(recipe, options={**recipe.options, **wanted}))
+        artifact = replace(artifact, diagnostics=(*artifact.diagnostics, note(kept, threshold)))
+        if artifact.verification is None or artifact.verification.verdict is not Verdict.MISMATCH:
+            break
+    return artifact
 
 
 def _verified(

@@ -100,6 +100,19 @@ def before_compression(recipe: Recipe) -> Recipe | None:
     return replace(recipe, options={k: v for k, v in recipe.options.items() if k != "compress_weights"})
 
 
+def to_find_sensitive(backend: str, recipe: Recipe) -> Recipe | None:
+    """Returns how to build, in float32, what a recipe wants in mixed precision without saying where.
+
+    Returns:
+        `None` if the recipe says it, or wants no mixed precision.
+    """
+    options = recipe.options
+    if backend != "coreml" or options.get("precision") != "mixed" or options.get("keep_fp32"):
+        return None
+    plain = {k: v for k, v in options.items() if k not in ("precision", "keep_fp32", "compress_weights")}
+    return replace(recipe, options={**plain, "precision": "fp32"})
+
+
 def source_of(model: Model) -> Source:
     """Returns what an artifact says of the model it was made from."""
     path = None if model.path is None else model.path.name

@@ -56,6 +56,17 @@ class MilModel:
         """What the function keeps from one run to the next."""
         return tuple(f.port for f in self._interface.states)
 
+    def values(self, inputs: Mapping[str, Array]) -> dict[str, Runtime]:
+        """Runs the function once and returns every value of it, inputs and constants included.
+
+        Args:
+            inputs: As `run`.
+        """
+        arrays = check_inputs(self.ports.inputs, self._with_defaults(inputs))
+        found = to_program(self._interface, self.function, arrays, self.make_states())
+        evaluate(self.function, dict(found), found.__setitem__)
+        return found
+
     @property
     def images(self) -> frozenset[str]:
         """Names of the inputs that are pictures."""
