@@ -96,6 +96,8 @@ def sections(artifact: Artifact, model: Model | None, folder: Path) -> tuple[Sec
         parts += verdicts.sections(artifact.verification)
     if "quantization" in artifact.recipe:
         parts.append(quantization.section(artifact.recipe["quantization"]))
+    if "compression" in artifact.recipe:
+        parts.append(quantization.compression(artifact.recipe["compression"]))
     if artifact.certificate:
         parts.append(Prose("layout", "Layout", artifact.certificate))
     nodes = _source_nodes(model) if model is not None else {}
@@ -225,6 +227,13 @@ def _ports(port: str, specs: Sequence[TensorSpec], bindings: Sequence[Binding]) 
             changes.append(f"axes {list(binding.perm)}")
         if binding.dtype != spec.dtype:
             changes.append(dtype_text(binding.dtype))
+        if binding.picture is not None:
+            changes.append(f"a picture, {binding.picture.colour}")
+        if binding.classes is not None:
+            classes = binding.classes
+            changes.append(f"scores of {len(classes.names)} labels, the highest in `{classes.label}`")
+        if binding.state:
+            changes.append("a state")
         yield {
             "port": port,
             "name": spec.name,
@@ -239,6 +248,6 @@ def _recipe(recipe: Mapping[str, Any]) -> Facts:
     facts = (
         Fact(key, key.replace("_", " "), value if isinstance(value, (str, int, float)) else str(value))
         for key, value in recipe.items()
-        if key not in ("passes", "labels", "quantization", "tuning") and value is not None
+        if key not in ("passes", "labels", "quantization", "compression", "tuning") and value is not None
     )
     return Facts("recipe", "Recipe", tuple(facts), detail=True)
