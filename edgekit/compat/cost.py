@@ -150,12 +150,16 @@ def parameter(op: Emitted, name: str) -> Value | None:
     return op.inputs[index] if isinstance(index, int) else None
 
 
+ANY = "*"
+"""Stands for every dtype that has no number of its own."""
+
+
 @dataclass(frozen=True, slots=True)
 class Machine:
     """How fast a place computes, from the numbers of its descriptor.
 
     Attributes:
-        peak: Operations per second by dtype (a multiply-accumulate is two).
+        peak: Operations per second by dtype, or `ANY` (a multiply-accumulate is two).
         bandwidth: Bytes per second between memory and the compute units.
     """
 
@@ -180,7 +184,7 @@ def seconds(cost: Cost, dtype: str, machine: Machine) -> float | None:
         and at least one for each element computed; `None` if the machine states neither number, or the
         cost is not known. With one number the estimate rests on it alone.
     """
-    peak = machine.peak.get(dtype)
+    peak = machine.peak.get(dtype, machine.peak.get(ANY))
     if cost.macs is None or (machine.bandwidth and cost.moved is None):
         return None
     bounds = []

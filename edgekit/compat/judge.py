@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from functools import lru_cache
 
 from edgekit.compat.compiled import Table
@@ -18,6 +19,7 @@ from edgekit.compat.finding import (
 )
 from edgekit.diagnostics import Diagnostic, Severity
 from edgekit.ir import Origin
+from edgekit.lowering.driver import REFUSED
 from edgekit.lowering.ledger import Emitted, Lowered, Subgraph
 from edgekit.target import Outcome, Target
 
@@ -60,12 +62,13 @@ class Subject:
         return cls(lowered.main.ops, lowered.backend, lowered.diagnostics, sources)
 
 
-def judge(model: Lowered | Subject, target: Target) -> Judgement:
+def judge(model: Lowered | Subject, target: Target, cpu: Target | None = None) -> Judgement:
     """Judges the emitted ops of a model against a target.
 
     Args:
         model: A ledger in the target's dialect; a `Subject` where many targets judge the same one.
         target: The target.
+        cpu: What judges the ops that fall back: one without a kernel there runs nowhere.
 
     Returns:
         A verdict for every emitted op and every source node, with every reason.
@@ -77,8 +80,23 @@ def judge(model: Lowered | Subject, target: Target) -> Judgement:
     if subject.dialect != target.dialect:
         raise ValueError(f"a model in the dialect `{subject.dialect}` for a target of `{target.dialect}`")
     table = table_of(target)
-    ops = tuple(JudgedOp(i, f.emitted, table.judge(f)) for i, f in enumerate(subject.facts))
+    behind = None if cpu is None else table_of(cpu)
+    ops = tuple(JudgedOp(i, f.emitted, _verdict(f, table, behind)) for i, f in enumerate(subject.facts))
     return Judgement(target, ops, tuple(_nodes(ops, subject)), diagnostics=subject.refused)
+
+
+def _verdict(op: Facts, table: Table, cpu: Table | None) -> OpVerdict:
+    """Judges one op; what falls back must have a kernel on the CPU, a refused node runs nowhere."""
+    if op.name.startswith(REFUSED):
+        return OpVerdict(Placement.UNSUPPORTED)
+    verdict = table.judge(op)
+    if verdict.placement is not Placement.FALLBACK or cpu is None:
+        return verdict
+    behind = cpu.judge(op)
+    if behind.placement in (Placement.ACCELERATED, Placement.UNKNOWN):
+        return verdict
+    missing = tuple(replace(r, message=f"{r.message} (on the CPU: {cpu.target.id})") for r in behind.reasons)
+    return replace(verdict, placement=Placement.UNSUPPORTED, reasons=(*verdict.reasons, *missing))
 
 
 def table_of(target: Target) -> Table:
