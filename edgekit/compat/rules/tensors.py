@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from edgekit.compat.facts import Facts
 from edgekit.compat.finding import Finding, fails, unknown
 from edgekit.compat.rules.judging import within, worst
@@ -58,3 +60,80 @@ def constant(op: Facts, *, of: str) -> Finding | None:
     if any(v.data is None for v in op.tensors(of)):
         return fails("it is computed at run time")
     return None
+
+
+@rule("size-multiple")
+def size_multiple(op: Facts, *, of: str, axis: str, factor: int) -> Finding | None:
+    """size of {of} along {axis} must be a multiple of {factor}"""
+    for value in op.tensors(of):
+        size = op.size(value, axis)
+        if size is None:
+            return unknown(f"{axis}")
+        if size % factor:
+            return fails(f"{axis} = {size}")
+    return None
+
+
+@rule("dims-range")
+def dims_range(op: Facts, *, of: str = "feature-maps", low: int = 1, high: int) -> Finding | None:
+    """every size of {of} must be in [{low}, {high}]"""
+    return worst(within(d, low, high, "size") for v in op.tensors(of) for d in v.shape)
+
+
+@rule("elements-max")
+def elements_max(op: Facts, *, of: str, high: int) -> Finding | None:
+    """{of} must have at most {high} elements"""
+    return worst(within(_elements(v.static_shape), None, high, "elements:") for v in op.tensors(of))
+
+
+def _elements(shape: tuple[int, ...] | None) -> int | None:
+    return None if shape is None else math.prod(shape)
+
+
+@rule("inner-dims")
+def inner_dims(op: Facts, *, of: str = "feature-maps", count: int) -> Finding | None:
+    """only the {count} innermost axes of {of} may be larger than 1"""
+    for value in op.tensors(of):
+        outer = value.shape[: max(0, value.rank - count)]
+        if any(d is not None and d > 1 for d in outer):
+            return fails(f"shape {list(value.shape)}")
+        if None in outer:
+            return unknown("an outer size")
+    return None
+
+
+@rule("not-constant")
+def not_constant(op: Facts, *, of: str) -> Finding | None:
+    """{of} must not be constant"""
+    return fails("a constant") if any(v.data is not None for v in op.tensors(of)) else None
+
+
+@rule("absent")
+def absent(op: Facts, *, of: str) -> Finding | None:
+    """there must be no {of}"""
+    return fails("it is given") if op.tensors(of) else None
+
+
+@rule("inputs-range")
+def inputs_range(op: Facts, *, low: int = 1, high: int) -> Finding | None:
+    """the op must have {low} to {high} feature maps going in"""
+    return within(len(op.ifms), low, high, "inputs:")
+
+
+@rule("ifm-dtypes-equal")
+def ifm_dtypes_equal(op: Facts) -> Finding | None:
+    """all feature maps that go in must have one dtype"""
+    return _one_dtype([op.dtype(v) for v in op.ifms])
+
+
+@rule("dtypes-equal")
+def dtypes_equal(op: Facts) -> Finding | None:
+    """all feature maps must have one dtype"""
+    return _one_dtype([op.dtype(v) for v in op.tensors("feature-maps")])
+
+
+def _one_dtype(found: list[str | None]) -> Finding | None:
+    known = sorted({d for d in found if d is not None})
+    if len(known) > 1:
+        return fails(", ".join(known))
+    return unknown("a dtype") if None in found else None
