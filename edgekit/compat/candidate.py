@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from onnx_ir.passes.common import ShapeInferencePass
 
 from edgekit.compat import forms
 from edgekit.diagnostics import EdgekitError, Where, error
@@ -18,7 +17,7 @@ from edgekit.ir import Model, Origin, origin_of
 from edgekit.lowering.ledger import Emitted, Lowered, Subgraph
 from edgekit.lowering.op import LowerOptions
 from edgekit.passes.decompose import expand
-from edgekit.passes.pipeline import prepare
+from edgekit.passes.pipeline import FOLD_LIMIT_BYTES, prepare
 
 OWN_DIALECT = {".tflite": "tflite", ".mlpackage": "coreml"}
 """Files of a backend that nothing is lowered from."""
@@ -193,16 +192,17 @@ def _op_nodes(main: Subgraph) -> tuple[SourceNode, ...]:
 
 
 def _onnx_file(model: Model) -> View:
-    from edgekit.lowering.onnx.reader import read_onnx
-    from edgekit.lowering.onnx.units import integer_units
-    from edgekit.passes import inline_functions
+    """The ops of an ONNX file: in their newest form, what is constant folded as every compiler does it."""
+    from edgekit.lowering.onnx.ledger import onnx_ledger
+    from edgekit.passes import dead_code, inline_functions, lift_constants, normalise
 
     work = model.ir.clone()
     inline_functions.call(work)
-    ShapeInferencePass()(work)
-    lowered = read_onnx(replace(model, ir=work))
-    main = integer_units(named_by_results(lowered.main))
-    return View("onnx", "file", replace(lowered, main=main), source_nodes(model))
+    lift_constants.call(work)
+    normalise.call(work, FOLD_LIMIT_BYTES)
+    dead_code.call(work)
+    lowered = onnx_ledger(replace(model, ir=work))
+    return View("onnx", "file", replace(lowered, main=named_by_results(lowered.main)), source_nodes(model))
 
 
 def _tflite(model: Model, options: LowerOptions) -> Lowered:
@@ -212,13 +212,10 @@ def _tflite(model: Model, options: LowerOptions) -> Lowered:
 
 
 def _onnx(model: Model, options: LowerOptions) -> Lowered:
-    from edgekit.lowering.onnx.emit import emit_onnx
-    from edgekit.lowering.onnx.reader import read_onnx
-    from edgekit.lowering.onnx.units import integer_units
+    from edgekit.lowering.onnx.emit import executable
+    from edgekit.lowering.onnx.ledger import onnx_ledger
 
-    emitted = emit_onnx(model)
-    lowered = read_onnx(replace(model, ir=emitted.ir), emitted.origins)
-    return replace(lowered, main=integer_units(lowered.main))
+    return onnx_ledger(executable(model))
 
 
 def _coreml(model: Model, options: LowerOptions) -> Lowered:
