@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-
 from edgekit.compat import forms
 from edgekit.diagnostics import EdgekitError, Where, error
 from edgekit.ir import Model, Origin, origin_of
@@ -123,7 +122,9 @@ class Candidate:
         if scheme is not None:
             try:
                 model, form = self._quantised_by(scheme), scheme
-                notes = (f"quantised by `{scheme}` with assumed ranges; `edgekit quantize` makes the real model",)
+                notes = (
+                    f"quantised by `{scheme}` with assumed ranges; `edgekit quantize` makes the real model",
+                )
             except EdgekitError as failure:
                 notes = (f"judged in float: {failure.diagnostics[0].message}",)
         options = LowerOptions(allow_approximate=self.allow_approximate, keep_refused=True)
@@ -162,7 +163,9 @@ class Candidate:
         """
         if self.model is None:
             raise error("EK202", f"the sizes of `{self.name}` are fixed in the file")
-        return replace(self, model=forms.resized(self.model, shapes), _views={}, _prepared=None, _quantised={})
+        return replace(
+            self, model=forms.resized(self.model, shapes), _views={}, _prepared=None, _quantised={}
+        )
 
 
 def source_nodes(model: Model) -> tuple[SourceNode, ...]:
@@ -171,7 +174,9 @@ def source_nodes(model: Model) -> tuple[SourceNode, ...]:
     for node in model.ir.graph:
         if node.op_type != "Constant":
             origin = origin_of(node)
-            found.append(SourceNode(origin.nodes[0] if origin.nodes else node.name or "", node.op_type, origin))
+            found.append(
+                SourceNode(origin.nodes[0] if origin.nodes else node.name or "", node.op_type, origin)
+            )
     return tuple(found)
 
 

@@ -44,9 +44,7 @@ class Cause:
 _SEVERE = (Placement.UNSUPPORTED, Placement.FALLBACK, Placement.UNKNOWN)
 
 
-def causes(
-    ops: Sequence[JudgedOp], costs: Sequence[Cost], known: Times, target: Target
-) -> tuple[Cause, ...]:
+def causes(ops: Sequence[JudgedOp], costs: Sequence[Cost], known: Times, target: Target) -> tuple[Cause, ...]:
     """Groups the reasons of all ops by cause, what to fix first first.
 
     Ops that run nowhere come first, then what saves most estimated time, then most arithmetic, then most

@@ -10,7 +10,7 @@ from edgekit.compat.candidate import Candidate, View
 from edgekit.compat.causes import Cause, causes
 from edgekit.compat.cost import Cost, cost_of
 from edgekit.compat.estimate import Coverage, Times, coverage, times, total
-from edgekit.compat.finding import JudgedNode, Judgement, NodeVerdict, Placement
+from edgekit.compat.finding import JudgedNode, Judgement, NodeVerdict
 from edgekit.compat.judge import Subject, judge
 from edgekit.compat.memory import MemoryPlan, plan, tflm_arena
 from edgekit.compat.partition import Crossings, Partition, crossings, partitions
@@ -105,8 +105,7 @@ class Result:
 
     @property
     def full(self) -> bool:
-        """Whether everything is known to run on the accelerator, in memory that is known to be too small for
-        nothing."""
+        """Whether everything is known to run on the accelerator, and no memory is known to be too small."""
         kept = all(n.verdict in (NodeVerdict.NATIVE, NodeVerdict.DECOMPOSED) for n in self.nodes)
         return kept and self.sram.fits is not False and self.flash.fits is not False
 

@@ -167,7 +167,7 @@ class Machine:
     bandwidth: float | None = None
 
 
-FORMULA = "roofline: max(2 × MACs / peak, bytes moved / bandwidth); elements in place of MACs for other ops"
+FORMULA = "roofline: max(2 * MACs / peak, bytes moved / bandwidth); elements in place of MACs for other ops"
 """How `seconds` estimates, for the report."""
 
 

@@ -104,4 +104,3 @@ def _shares(ops: Sequence[JudgedOp], weights: Iterable[float | None]) -> Mapping
         sums[op.placement] = sums.get(op.placement, 0.0) + weight
     whole = sum(sums.values())
     return {place: part / whole for place, part in sums.items()} if whole else None
-

@@ -197,7 +197,9 @@ def _lowest(gaps: NDArray[np.int64]) -> int:
 def _placed(order: Sequence[Buffer], pick: Pick) -> list[Buffer]:
     """Gives each buffer in turn one of the gaps between those that live with it and are placed."""
     count = len(order)
-    first, last, size = (np.array([getattr(b, n) for b in order], np.int64) for n in ("first", "last", "size"))
+    first, last, size = (
+        np.array([getattr(b, n) for b in order], np.int64) for n in ("first", "last", "size")
+    )
     offset = np.zeros(count, np.int64)
     for i in range(count):
         alive = np.flatnonzero((first[:i] <= last[i]) & (last[:i] >= first[i]) & (size[:i] > 0))
@@ -243,6 +245,8 @@ def _parameters(main: Subgraph) -> int:
     while pending:
         graph = pending.pop()
         for op in graph.ops:
-            constants.update({id(v.data): size_of(v) or 0 for v in op.inputs if v is not None and v.data is not None})
+            constants.update(
+                {id(v.data): size_of(v) or 0 for v in op.inputs if v is not None and v.data is not None}
+            )
             pending += _nested(op)
     return sum(constants.values())

@@ -123,6 +123,5 @@ def _constant(found: Any) -> Value:
 
 def _plain(found: Any) -> Any:
     if isinstance(found, np.ndarray | np.generic):
-        listed = np.asarray(found).tolist()
-        return listed
+        return np.asarray(found).tolist()
     return found

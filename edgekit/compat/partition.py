@@ -52,7 +52,9 @@ def partitions(ops: Sequence[JudgedOp]) -> tuple[Partition, ...]:
         epoch = max((e + (place is not op.placement) for e, place in made), default=0)
         epochs.update(dict.fromkeys(op.emitted.outputs, (epoch, op.placement)))
         found.setdefault((epoch, op.placement), []).append(op.index)
-    return tuple(Partition(place, tuple(of)) for (_, place), of in sorted(found.items(), key=lambda p: p[0][0]))
+    return tuple(
+        Partition(place, tuple(of)) for (_, place), of in sorted(found.items(), key=lambda p: p[0][0])
+    )
 
 
 def crossings(ops: Sequence[JudgedOp], placements: Sequence[Placement] | None = None) -> Crossings:
@@ -66,7 +68,9 @@ def crossings(ops: Sequence[JudgedOp], placements: Sequence[Placement] | None = 
     made: dict[Value, Placement] = {}
     passed: set[tuple[Value, Placement]] = set()
     for op, place in zip(ops, where, strict=True):
-        passed.update((v, place) for v in op.emitted.inputs if v is not None and made.get(v, place) is not place)
+        passed.update(
+            (v, place) for v in op.emitted.inputs if v is not None and made.get(v, place) is not place
+        )
         made.update(dict.fromkeys(op.emitted.outputs, place))
     sizes = [size_of(value) for value, _ in passed]
     known = [s for s in sizes if s is not None]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,7 +18,7 @@ def tensor(size: int) -> Value:
 
 def chain(*sizes: int) -> Subgraph:
     values = [tensor(s) for s in sizes]
-    ops = [Emitted("CONV_2D", (a,), (b,)) for a, b in zip(values, values[1:], strict=False)]
+    ops = [Emitted("CONV_2D", (a,), (b,)) for a, b in itertools.pairwise(values)]
     return Subgraph("main", (values[0],), (values[-1],), tuple(ops), {})
 
 
@@ -86,5 +88,7 @@ def test_plans_are_sound(graph: Subgraph) -> None:
     found = plan(graph, "tflite")
     check(found)
     # The bound, directly: the bytes of all buffers that are alive at an op.
-    alive = [sum(b.size for b in found.buffers if b.first <= i <= b.last) for i in range(-1, len(graph.ops) + 1)]
+    alive = [
+        sum(b.size for b in found.buffers if b.first <= i <= b.last) for i in range(-1, len(graph.ops) + 1)
+    ]
     assert found.lower_bound == max(alive)
