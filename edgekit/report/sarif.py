@@ -11,6 +11,7 @@ from urllib.parse import quote
 from edgekit.diagnostics import CODES, Diagnostic, Severity
 from edgekit.diagnostics.explain import explanation
 from edgekit.report.model import Report, plain
+from edgekit.report.places import spread
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 _LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "note"}
@@ -18,6 +19,7 @@ _LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: 
 
 def render(report: Report) -> str:
     """Renders the diagnostics as results of one run; every code in use is a rule with its explanation."""
+    report = spread(report)
     codes = sorted({d.code for d in report.diagnostics})
     invocation = {
         "executionSuccessful": report.verdict.exit_code in (0, 1),
