@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from edgekit.compat.compiled import Table
 from edgekit.compat.facts import Facts, facts_of
@@ -17,6 +17,7 @@ from edgekit.compat.finding import (
     Placement,
     Reason,
 )
+from edgekit.compat.placement import Placing, placed, predecessors_of
 from edgekit.diagnostics import Diagnostic, Severity
 from edgekit.ir import Origin
 from edgekit.lowering.driver import REFUSED
@@ -45,6 +46,11 @@ class Subject:
         self.facts: tuple[Facts, ...] = tuple(facts_of(op, dialect) for op in _flat(ops))
         self.diagnostics = diagnostics
         self.sources = tuple(sources)
+
+    @cached_property
+    def placing(self) -> Placing:
+        """The graph that its ops make."""
+        return Placing(self.facts, predecessors_of(self.facts))
 
     @property
     def refused(self) -> tuple[Diagnostic, ...]:
@@ -80,22 +86,27 @@ def judge(model: Lowered | Subject, target: Target, cpu: Target | None = None) -
     if subject.dialect != target.dialect:
         raise ValueError(f"a model in the dialect `{subject.dialect}` for a target of `{target.dialect}`")
     table = table_of(target)
+    verdicts = [table.judge(f) for f in subject.facts]
+    if target.graph:
+        verdicts = [*placed(verdicts, subject.placing, table)]
     behind = None if cpu is None else table_of(cpu)
-    ops = tuple(JudgedOp(i, f.emitted, _verdict(f, table, behind)) for i, f in enumerate(subject.facts))
+    verdicts = [_behind(f, v, behind) for f, v in zip(subject.facts, verdicts, strict=True)]
+    ops = tuple(
+        JudgedOp(i, f.emitted, v) for i, (f, v) in enumerate(zip(subject.facts, verdicts, strict=True))
+    )
     return Judgement(target, ops, tuple(_nodes(ops, subject)), diagnostics=subject.refused)
 
 
-def _verdict(op: Facts, table: Table, cpu: Table | None) -> OpVerdict:
-    """Judges one op; what falls back must have a kernel on the CPU, a refused node runs nowhere."""
+def _behind(op: Facts, verdict: OpVerdict, cpu: Table | None) -> OpVerdict:
+    """What falls back must have a kernel on the CPU; a refused node runs nowhere."""
     if op.name.startswith(REFUSED):
         return OpVerdict(Placement.UNSUPPORTED)
-    verdict = table.judge(op)
     if verdict.placement is not Placement.FALLBACK or cpu is None:
         return verdict
-    behind = cpu.judge(op)
-    if behind.placement in (Placement.ACCELERATED, Placement.UNKNOWN):
+    found = cpu.judge(op)
+    if found.placement in (Placement.ACCELERATED, Placement.UNKNOWN):
         return verdict
-    missing = tuple(replace(r, message=f"{r.message} (on the CPU: {cpu.target.id})") for r in behind.reasons)
+    missing = tuple(replace(r, message=f"{r.message} (on the CPU: {cpu.target.id})") for r in found.reasons)
     return replace(verdict, placement=Placement.UNSUPPORTED, reasons=(*verdict.reasons, *missing))
 
 
