@@ -15,7 +15,14 @@ from edgekit.passes.edit import all_graphs
 from edgekit.quantize import Plan, observed_names, quantize, scheme_named
 
 ASSUMED_RANGE = (-4.0, 4.0)
-"""The range that every activation is taken to have. Placement depends on dtypes, hardly on scales."""
+"""The range that an activation is taken to have. Placement depends on dtypes, hardly on scales."""
+
+_BOUNDED = {
+    **dict.fromkeys(("Sigmoid", "Softmax", "HardSigmoid"), (0.0, 1.0)),
+    "Tanh": (-1.0, 1.0),
+    "Relu": (0.0, 4.0),
+}
+"""Ranges of ops that cannot leave them: integer kernels of these fix the scale of their result."""
 
 QUANTISED = frozenset(
     ("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "QLinearConv", "QLinearMatMul",
@@ -43,7 +50,8 @@ def assumed_quantised(prepared: Model, scheme: str) -> Model:
     """
     chosen = scheme_named(scheme)
     plan = Plan.of(prepared)
-    ranges = dict.fromkeys(observed_names(plan), ASSUMED_RANGE)
+    makers = {v.name: node.op_type for node in plan.model.ir.graph for v in node.outputs}
+    ranges = {n: _BOUNDED.get(makers.get(n, ""), ASSUMED_RANGE) for n in observed_names(plan)}
     return quantize(plan, chosen, ranges)[0]
 
 
