@@ -123,11 +123,14 @@ class Candidate:
             try:
                 model, form = self._quantised_by(scheme), scheme
                 notes = (
-                    f"quantised by `{scheme}` with assumed ranges; `edgekit quantize` makes the real model",
+                    f"float model, judged as `{scheme}` with integer inputs and outputs and assumed ranges; "
+                    "`edgekit quantize` makes the real one",
                 )
             except EdgekitError as failure:
                 notes = (f"judged in float: {failure.diagnostics[0].message}",)
-        options = LowerOptions(allow_approximate=self.allow_approximate, keep_refused=True)
+        options = LowerOptions(
+            allow_approximate=self.allow_approximate, integer_io=form != "float", keep_refused=True
+        )
         lowered = _LOWER[dialect](model, options)
         return View(dialect, form, lowered, source_nodes(self.model), notes)
 

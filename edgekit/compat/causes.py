@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -13,32 +14,48 @@ from edgekit.target import Target
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Broken:
+    """A rule that does not hold, or cannot be decided.
+
+    Attributes:
+        reason: The rule; `got` is that of the first op.
+        values: The offending values, each with how many ops have it.
+    """
+
+    reason: Reason
+    values: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Cause:
-    """One rule that one kind of op does not keep, or that cannot be decided for it.
+    """The rules that the same ops of one kind do not keep, or that cannot be decided for them.
 
     Attributes:
         op: The name of the op.
-        reason: The rule; `got` is that of the first op.
+        rules: What they break, what fails before what is undecided.
         placement: The worst place of the ops.
         ops: Positions of the ops.
-        values: The offending values, each with how many ops have it.
         origins: Where the ops come from, without repetitions.
         macs: Multiply-accumulates of the ops; `None` where not known.
         moved: Bytes that they move.
         saves: Estimated seconds that are saved if the cause goes; `None` without numbers.
-        alone: Whether nothing else keeps these ops off the accelerator.
+        others: How many of the ops break other rules besides.
     """
 
     op: str
-    reason: Reason
+    rules: tuple[Broken, ...]
     placement: Placement
     ops: tuple[int, ...]
-    values: Mapping[str, int]
     origins: tuple[Origin, ...]
     macs: int | None
     moved: int | None
     saves: float | None
-    alone: bool
+    others: int
+
+    @property
+    def reason(self) -> Reason:
+        """The first rule."""
+        return self.rules[0].reason
 
 
 _SEVERE = (Placement.UNSUPPORTED, Placement.FALLBACK, Placement.UNKNOWN)
@@ -56,10 +73,7 @@ def causes(ops: Sequence[JudgedOp], costs: Sequence[Cost], known: Times, target:
         known: Their estimated times.
         target: What they were judged against.
     """
-    groups: dict[tuple[str, str, str], list[int]] = {}
-    for i, op in enumerate(ops):
-        for reason in dict.fromkeys((r.rule, r.message) for r in op.verdict.reasons):
-            groups.setdefault((op.emitted.op, *reason), []).append(i)
+    groups = _grouped(ops)
     placements = [op.placement for op in ops]
     before = total(ops, placements, known, target)
 
@@ -72,35 +86,50 @@ def causes(ops: Sequence[JudgedOp], costs: Sequence[Cost], known: Times, target:
         after = total(ops, fixed, known, target)
         return None if after is None else max(before - after, 0.0)
 
-    found = [_cause(key, indices, ops, costs, saved) for key, indices in groups.items()]
+    found = [_cause(indices, keys, ops, costs, saved) for indices, keys in groups.items()]
     return tuple(sorted(found, key=_urgency))
 
 
+_Key = tuple[str, str]
+"""Name and message of a rule."""
+
+
+def _grouped(ops: Sequence[JudgedOp]) -> dict[tuple[int, ...], list[_Key]]:
+    """Returns the rules that break together, by the ops that break them."""
+    by_rule: dict[tuple[str, _Key], list[int]] = {}
+    for i, op in enumerate(ops):
+        for key in dict.fromkeys((r.rule, r.message) for r in op.verdict.reasons):
+            by_rule.setdefault((op.emitted.op, key), []).append(i)
+    by_ops: dict[tuple[int, ...], list[_Key]] = {}
+    for (_, key), indices in by_rule.items():
+        by_ops.setdefault(tuple(indices), []).append(key)
+    return by_ops
+
+
 def _cause(
-    key: tuple[str, str, str],
-    indices: Sequence[int],
+    indices: tuple[int, ...],
+    keys: Sequence[_Key],
     ops: Sequence[JudgedOp],
     costs: Sequence[Cost],
     saved: Callable[[Sequence[int]], float | None],
 ) -> Cause:
-    rule, message = key[1:]
-    own = [next(r for r in ops[i].verdict.reasons if (r.rule, r.message) == (rule, message)) for i in indices]
-    values: dict[str, int] = {}
-    for reason in own:
-        values[reason.got] = values.get(reason.got, 0) + 1
     whole = sum((costs[i] for i in indices), Cost())
     return Cause(
-        op=key[0],
-        reason=own[0],
+        op=ops[indices[0]].emitted.op,
+        rules=tuple(_broken(key, [ops[i] for i in indices]) for key in keys),
         placement=min((ops[i].placement for i in indices), key=_SEVERE.index),
-        ops=tuple(indices),
-        values=values,
+        ops=indices,
         origins=tuple(dict.fromkeys(ops[i].emitted.origin for i in indices)),
         macs=whole.macs,
         moved=whole.moved,
         saves=saved(indices),
-        alone=all(len(ops[i].verdict.reasons) == 1 for i in indices),
+        others=sum(len({(r.rule, r.message) for r in ops[i].verdict.reasons}) > len(keys) for i in indices),
     )
+
+
+def _broken(key: _Key, ops: Sequence[JudgedOp]) -> Broken:
+    own = [next(r for r in op.verdict.reasons if (r.rule, r.message) == key) for op in ops]
+    return Broken(own[0], dict(Counter(reason.got for reason in own)))
 
 
 def _urgency(cause: Cause) -> tuple[int, float, int, int]:

@@ -23,7 +23,7 @@ Expand = Callable[[ir.Node], ir.Model | None]
 """Replaces one node by a small graph with one input and one output for each of the node's, in order."""
 
 REFUSED = "REFUSED:"
-"""Prefix of the op that stands for a refused node where the caller keeps them (`LowerOptions.keep_refused`)."""
+"""Prefix of the op that stands for a refused node (`LowerOptions.keep_refused`)."""
 
 
 def lower(

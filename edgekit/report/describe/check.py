@@ -147,13 +147,17 @@ def _at_peak(result: Result) -> Origin:
 
 def _causes(outcome: Outcome, policy: Policy) -> Iterator[Diagnostic]:
     """One diagnostic for each cause; targets that say the same share it."""
-    groups: dict[tuple[Placement, str, str, tuple[str, ...]], list[tuple[Ruling, Cause]]] = {}
+    groups: dict[tuple[object, ...], list[tuple[Ruling, Cause]]] = {}
     for ruling in outcome.rulings:
         for cause in ruling.result.causes:
-            key = (cause.placement, cause.op, cause.reason.message, tuple(cause.values))
+            key = (cause.placement, cause.op, *_said(cause))
             groups.setdefault(key, []).append((ruling, cause))
     for pairs in groups.values():
         yield _cause(pairs, policy)
+
+
+def _said(cause: Cause) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    return tuple((b.reason.message, tuple(b.values)) for b in cause.rules)
 
 
 def _cause(pairs: list[tuple[Ruling, Cause]], policy: Policy) -> Diagnostic:
@@ -169,9 +173,11 @@ def _cause(pairs: list[tuple[Ruling, Cause]], policy: Policy) -> Diagnostic:
         notes=tuple(_notes(pairs)),
         data={
             "op": cause.op,
-            "rule": cause.reason.rule,
+            "rules": [
+                {"rule": b.reason.rule, "message": b.reason.message, "values": dict(b.values)}
+                for b in cause.rules
+            ],
             "targets": [r.result.target.id for r, _ in pairs],
-            "values": dict(cause.values),
             "macs": cause.macs,
             "places": _places(cause.origins),
         },
@@ -195,10 +201,14 @@ def _severity(ruling: Ruling, cause: Cause, policy: Policy) -> Severity:
 
 def _notes(pairs: list[tuple[Ruling, Cause]]) -> Iterator[str]:
     ruling, cause = pairs[0]
-    values = [f"{value} ({_number(count, 'op')})" for value, count in cause.values.items()]
-    more = f" and {len(values) - 4} more" if len(values) > 4 else ""
-    if cause.reason.rule != "unlisted":
-        yield f"found: {', '.join(values[:4])}{more}"
+    for number, broken in enumerate(cause.rules):
+        values = check_tables.found_text(broken, 4)
+        if number:
+            yield f"also: {broken.reason.message} (found: {values})"
+        elif broken.reason.rule != "unlisted":
+            yield f"found: {values}"
+    if cause.others:
+        yield f"other rules keep {cause.others} of these ops off the accelerator besides"
     share = check_tables.macs_share(ruling.result, cause)
     if share:
         yield f"{show(cause.macs, Kind.OPS)} MACs, {show(share, Kind.SHARE)} of the model"

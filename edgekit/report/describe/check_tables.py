@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from edgekit.compat.causes import Cause
+from edgekit.compat.causes import Broken, Cause
 from edgekit.compat.check import Compatibility, Result, tflm_arena
 from edgekit.compat.cost import FORMULA
 from edgekit.compat.finding import JudgedNode, NodeVerdict, Placement
@@ -33,26 +33,31 @@ def sections(found: Compatibility, outcome: Outcome, *, few: bool) -> Iterator[S
 
 def matrix(outcome: Outcome) -> Table:
     """One row for each target."""
+    rows = tuple(_matrix_row(r.result) for r in outcome.rulings)
     columns = (
         Column("target", "target", Kind.NAME),
         Column("verdict", "verdict", Kind.STATUS),
         Column("macs", "MACs", Kind.SHARE),
         Column("native", "native", Kind.COUNT),
-        Column("decomposed", "decomp.", Kind.COUNT),
-        Column("fallback", "fallback", Kind.COUNT),
-        Column("unsupported", "unsupp.", Kind.COUNT),
-        Column("unknown", "unknown", Kind.COUNT),
-        Column("crossings", "cross", Kind.COUNT),
+        Column("decomposed", "decomp", Kind.COUNT),
+        Column("fallback", "CPU", Kind.COUNT),
+        Column("unsupported", "none", Kind.COUNT),
+        Column("unknown", "?", Kind.COUNT),
         Column("time", "time", Kind.SECONDS),
         Column("memory", "memory", Kind.STATUS),
-        Column("form", "form", Kind.NAME),
     )
-    rows = tuple(_matrix_row(r.result) for r in outcome.rulings)
-    notes = [n for r in outcome.rulings for n in r.result.view.notes]
-    told = ["MACs: share known to run on the accelerator; nodes of the source model by verdict"]
+    told = [_LEGEND]
     if any(row["time"] is not None for row in rows):
         told.append(f"time: estimated, {FORMULA}")
-    return Table("targets", "Targets", columns, rows, "; ".join((*told, *dict.fromkeys(notes))))
+    notes = [n for r in outcome.rulings for n in r.result.view.notes]
+    kept = tuple(c for c in columns if any(row[c.key] is not None for row in rows))
+    return Table("targets", "Targets", kept, rows, "; ".join((*told, *dict.fromkeys(notes))))
+
+
+_LEGEND = (
+    "MACs: the share that is known to run on the accelerator; then nodes of the model: as one op, as several, "
+    "on the CPU, nowhere, undecided"
+)
 
 
 def _matrix_row(result: Result) -> Row:
@@ -63,28 +68,26 @@ def _matrix_row(result: Result) -> Row:
         "verdict": _word(result),
         "macs": share,
         **counts,
-        "crossings": result.crossings.tensors,
         "time": result.time,
         "memory": _memory_word(result),
-        "form": f"{DIALECTS[result.view.dialect]} {result.view.form}",
     }
 
 
 def _word(result: Result) -> str:
     if result.count(NodeVerdict.UNSUPPORTED):
-        return "not runnable"
+        return "fails"
     if result.sram.fits is False or result.flash.fits is False:
-        return "too small"
+        return "too big"
     if result.full:
-        return "runs fully"
-    return "partly" if result.count(NodeVerdict.FALLBACK) else "undecided"
+        return "full"
+    return "partly" if result.count(NodeVerdict.FALLBACK) else "open"
 
 
 def _memory_word(result: Result) -> str | None:
     known = [fit.fits for fit in (result.sram, result.flash) if fit.fits is not None]
     if not known:
         return None
-    return "fits" if all(known) else "too small"
+    return "fits" if all(known) else "too big"
 
 
 def recommendation(found: Compatibility) -> Table:
@@ -143,8 +146,8 @@ def fix_first(result: Result, id: str, title: str, *, detail: bool) -> Table:
     rows = tuple(
         {
             "op": c.op,
-            "rule": c.reason.message,
-            "found": ", ".join(list(c.values)[:3]) + (", ..." if len(c.values) > 3 else ""),
+            "rule": "; ".join(b.reason.message for b in c.rules),
+            "found": "; ".join(found_text(b, 2) for b in c.rules if b.reason.rule != "unlisted") or None,
             "ops": len(c.ops),
             "macs": macs_share(result, c),
             "saves": c.saves,
@@ -156,6 +159,12 @@ def fix_first(result: Result, id: str, title: str, *, detail: bool) -> Table:
     rest = len(result.causes) - len(rows)
     note = f"{rest} more causes are in the table of nodes" if rest > 0 else ""
     return Table(id, title, columns, rows, note, detail)
+
+
+def found_text(broken: Broken, most: int) -> str:
+    """Returns the offending values of a rule, the most frequent first."""
+    values = sorted(broken.values, key=lambda v: -broken.values[v])
+    return ", ".join(values[:most]) + (f" and {len(values) - most} more" if len(values) > most else "")
 
 
 def macs_share(result: Result, cause: Cause) -> float | None:
@@ -183,6 +192,7 @@ def placement(result: Result, id: str, title: str, *, detail: bool) -> Facts:
     facts = (
         Fact("title", "target", target.title),
         Fact("toolchain", "toolchain", toolchain(target)),
+        Fact("form", "judged as", f"{DIALECTS[result.view.dialect]}, {result.view.form}"),
         Fact("evidence", "evidence", f"{result.judgement.evidence}; rules are {target.basis}"),
         Fact("macs", "MACs on the accelerator", part(share.macs), Kind.SHARE),
         Fact("bytes", "bytes moved there", part(share.bytes), Kind.SHARE),
