@@ -76,9 +76,13 @@ class Table:
 
 
 def _row(target: Target, entry: OpEntry) -> Row:
-    uses = (*target.rules, *_dtypes(entry), *entry.rules)
+    uses = (*target.rules, *_dtypes(entry), *entry.rules) if entry.accelerated else (_NEVER,)
     failing = _placement(entry.fallback or target.fallback)
     return Row(uses, entry.basis or target.basis, entry.source or target.source, failing, target.sources)
+
+
+_NEVER = RuleUse(rule="never")
+"""What an op fails that the accelerator does not know."""
 
 
 def _dtypes(entry: OpEntry) -> tuple[RuleUse, ...]:

@@ -139,6 +139,7 @@ class OpEntry(_Strict):
     """What the target says of one op.
 
     Attributes:
+        accelerated: `False` for an op that is known and never runs on the accelerator.
         dtypes: Dtypes of feature maps that are taken; `None` if the source does not say.
         rules: All that must hold for the accelerator to take the op.
         fallback: Where it goes otherwise; `None` for what holds in the whole target.
@@ -147,6 +148,7 @@ class OpEntry(_Strict):
         note: What to know of it.
     """
 
+    accelerated: bool = True
     dtypes: Strings | None = None
     rules: tuple[RuleUse, ...] = Field(default=(), strict=False)
     fallback: OtherwiseField | None = None

@@ -56,3 +56,18 @@ def axis_not(op: Facts, *, positions: tuple[int, ...]) -> Finding | None:
         return unknown("the axis")
     wrong = [axis for axis in op.axes if axis in positions]
     return fails(f"axis {', '.join(map(str, wrong))}") if wrong else None
+
+
+@rule("axes-from-end")
+def axes_from_end(op: Facts, *, allowed: tuple[int, ...]) -> Finding | None:
+    """counted from the end, the axis must be one of {allowed}"""
+    if op.axes is None or op.ifm is None:
+        return unknown("the axis")
+    found = [axis - op.ifm.rank for axis in op.axes]
+    return None if all(a in allowed for a in found) else fails(f"axis {', '.join(map(str, found))}")
+
+
+@rule("axes-last-two")
+def axes_last_two(op: Facts) -> Finding | None:
+    """it must work along one of the last two axes"""
+    return axes_from_end(op, allowed=(-1, -2))

@@ -128,3 +128,52 @@ def pads_range(op: Facts, *, low: int = 0, high: int) -> Finding | None:
 def groups_range(op: Facts, *, low: int = 1, high: int | None = None) -> Finding | None:
     """groups must be in [{low}, {high}]"""
     return within(op.groups, low, high, "groups")
+
+
+@rule("depthwise")
+def depthwise(op: Facts) -> Finding | None:
+    """the convolution must have one group per channel"""
+    groups, channels = op.groups, None if op.ifm is None else op.size(op.ifm, "C")
+    if groups is None or channels is None:
+        return unknown("groups")
+    return None if groups == channels and groups > 1 else fails(f"{groups} groups for {channels} channels")
+
+
+@rule("groups-one-or-depthwise")
+def groups_one_or_depthwise(op: Facts) -> Finding | None:
+    """groups must be 1 or the number of channels"""
+    groups, channels = op.groups, None if op.ifm is None else op.size(op.ifm, "C")
+    if groups is None or (channels is None and groups != 1):
+        return unknown("groups")
+    return None if groups in (1, channels) else fails(f"{groups} groups for {channels} channels")
+
+
+@rule("weight-depth")
+def weight_depth(op: Facts, *, parallel: int, high: int) -> Finding | None:
+    """kernel height times width times input channels over {parallel}, rounded up, must be at most {high}"""
+    channels = None if op.ifm is None else op.size(op.ifm, "C")
+    if op.kernel is None or channels is None:
+        return unknown("kernel or channels")
+    return within(op.kernel[0] * op.kernel[1] * -(-channels // parallel), None, high, "weight depth")
+
+
+@rule("dilated-channels")
+def dilated_channels(op: Facts, *, high: int) -> Finding | None:
+    """dilation times input channels must be at most {high}"""
+    channels = None if op.ifm is None else op.size(op.ifm, "C")
+    if op.dilation is None or channels is None:
+        return unknown("dilation or channels")
+    return within(max(op.dilation) * channels, None, high, "dilation x channels")
+
+
+@rule("pads-below-kernel")
+def pads_below_kernel(op: Facts) -> Finding | None:
+    """padding must be at most kernel minus one, times dilation, on each side"""
+    if op.padding in ("SAME", "VALID"):
+        return None
+    if op.pads is None or op.kernel is None or op.dilation is None:
+        return unknown("padding")
+    (top, left, bottom, right), (kh, kw), (dh, dw) = op.pads, op.kernel, op.dilation
+    if max(top, bottom) > (kh - 1) * dh or max(left, right) > (kw - 1) * dw:
+        return fails(f"padding {top}, {left}, {bottom}, {right}")
+    return None
