@@ -268,15 +268,15 @@ def check(
     step = progress or (lambda stage: None)
     wanted = [target] if isinstance(target, str | Path) else target
     step("targets")
-    known = all_targets(folders)
-    chosen = known if wanted is None else [load_target(t, folders) for t in wanted]
+    chosen = all_targets(folders) if wanted is None else [load_target(t, folders) for t in wanted]
+    cpus = [load_target(id_, folders) for id_ in dict.fromkeys(t.cpu for t in chosen) if id_ is not None]
     with _no_collection():
         step("import")
         candidate = _candidate(source, allow_approximate, load_options)
         if what_if:
             candidate = candidate.resized(what_if)
         step("judge")
-        return judge_all(candidate, chosen, known)
+        return judge_all(candidate, chosen, cpus)
 
 
 def _candidate(source: Any, allow_approximate: bool, load_options: Mapping[str, Any]) -> Candidate:

@@ -193,7 +193,7 @@ def check(candidate: Candidate, targets: Sequence[Target], cpus: Iterable[Target
 def _result(target: Target, common: _Shared, cpu: Target | None) -> Result:
     judgement = judge(common.subject, target, cpu)
     ops, costs = judgement.ops, common.costs
-    known = times(ops, costs, target)
+    known = times(ops, costs, target, cpu)
     memory = common.plan(target.memory.arena_alignment)
     return Result(
         target=target,

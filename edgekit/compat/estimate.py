@@ -19,23 +19,31 @@ class Times:
     cpu: tuple[float | None, ...]
 
 
-def machines(target: Target) -> tuple[Machine, Machine]:
-    """Returns the accelerator and the CPU of a descriptor; without numbers they estimate nothing."""
+def machine(target: Target) -> Machine:
+    """Returns the numbers of a descriptor; without numbers nothing is estimated."""
     compute = target.compute
     peak = {}
     if compute.clock_hz:
         peak = {dtype: 2 * macs * compute.clock_hz for dtype, macs in compute.macs_per_cycle.items() if macs}
-    cpu = Machine({ANY: 2 * compute.cpu_macs_per_second} if compute.cpu_macs_per_second else {})
-    return Machine(peak, compute.bandwidth), cpu
+    return Machine(peak, compute.bandwidth)
 
 
-def times(ops: Sequence[JudgedOp], costs: Sequence[Cost], target: Target) -> Times:
+def cpu_machine(target: Target, cpu: Target | None) -> Machine:
+    """Returns the CPU beside an accelerator: by the target's own number, else by the CPU's descriptor."""
+    if target.compute.cpu_macs_per_second:
+        return Machine({ANY: 2 * target.compute.cpu_macs_per_second})
+    return Machine() if cpu is None else machine(cpu)
+
+
+def times(
+    ops: Sequence[JudgedOp], costs: Sequence[Cost], target: Target, cpu: Target | None = None
+) -> Times:
     """Estimates the time of every op at both places."""
-    accelerator, cpu = machines(target)
+    accelerator, behind = machine(target), cpu_machine(target, cpu)
     dtypes = [op.emitted.outputs[0].dtype.name if op.emitted.outputs else "" for op in ops]
     pairs = list(zip(costs, dtypes, strict=True))
     return Times(
-        tuple(seconds(c, d, accelerator) for c, d in pairs), tuple(seconds(c, d, cpu) for c, d in pairs)
+        tuple(seconds(c, d, accelerator) for c, d in pairs), tuple(seconds(c, d, behind) for c, d in pairs)
     )
 
 

@@ -55,8 +55,8 @@ def matrix(outcome: Outcome) -> Table:
 
 
 _LEGEND = (
-    "MACs: the share that is known to run on the accelerator; then nodes of the model: as one op, as several, "
-    "on the CPU, nowhere, undecided"
+    "MACs: the share that is known to run on the accelerator; then nodes of the model: as one op, as "
+    "several, on the CPU, nowhere, undecided"
 )
 
 

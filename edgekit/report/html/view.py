@@ -17,6 +17,7 @@ from edgekit.report.model import (
     Column,
     Fact,
     Facts,
+    Graph,
     Kind,
     Prose,
     Report,
@@ -84,7 +85,7 @@ class Block:
     Attributes:
         id: Anchor.
         title: Heading.
-        kind: `facts`, `table`, `prose`, `certificate`, `gauges` or `diagnostics`.
+        kind: `facts`, `table`, `prose`, `certificate`, `gauges`, `graph` or `diagnostics`.
         detail: Whether it starts folded.
         count: Shown beside the heading, empty for none.
         note: A sentence below it.
@@ -220,6 +221,8 @@ def _block(section: Section) -> Block:
             return Block(section.id, section.title, "facts", section.detail, facts=facts)
         case Table():
             return _table(section)
+        case Graph():
+            return Block(section.id, section.title, "graph", count=str(len(section.nodes)))
 
 
 def _table(table: Table) -> Block:
