@@ -262,14 +262,14 @@ def check(
         EdgekitError: EK1xx for a bad model, EK207 and EK208 for targets that cannot be read.
     """
     from edgekit.compat.check import check as judge_all
-    from edgekit.compat.targets import all_targets
+    from edgekit.compat.targets import all_targets, cpus_of
     from edgekit.compat.targets import target as load_target
 
     step = progress or (lambda stage: None)
     wanted = [target] if isinstance(target, str | Path) else target
     step("targets")
     chosen = all_targets(folders) if wanted is None else [load_target(t, folders) for t in wanted]
-    cpus = [load_target(id_, folders) for id_ in dict.fromkeys(t.cpu for t in chosen) if id_ is not None]
+    cpus = cpus_of(chosen, folders)
     with _no_collection():
         step("import")
         candidate = _candidate(source, allow_approximate, load_options)

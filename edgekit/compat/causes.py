@@ -10,7 +10,7 @@ from edgekit.compat.cost import Cost
 from edgekit.compat.estimate import Times, total
 from edgekit.compat.finding import JudgedOp, Placement, Reason
 from edgekit.ir import Origin
-from edgekit.target import Target
+from edgekit.target import Outcome, Target
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,15 +90,15 @@ def causes(ops: Sequence[JudgedOp], costs: Sequence[Cost], known: Times, target:
     return tuple(sorted(found, key=_urgency))
 
 
-_Key = tuple[str, str]
-"""Name and message of a rule."""
+_Key = tuple[str, str, Outcome]
+"""Name and message of a rule, and whether it fails."""
 
 
 def _grouped(ops: Sequence[JudgedOp]) -> dict[tuple[int, ...], list[_Key]]:
     """Returns the rules that break together, by the ops that break them."""
     by_rule: dict[tuple[str, _Key], list[int]] = {}
     for i, op in enumerate(ops):
-        for key in dict.fromkeys((r.rule, r.message) for r in op.verdict.reasons):
+        for key in dict.fromkeys((r.rule, r.message, r.outcome) for r in op.verdict.reasons):
             by_rule.setdefault((op.emitted.op, key), []).append(i)
     by_ops: dict[tuple[int, ...], list[_Key]] = {}
     for (_, key), indices in by_rule.items():
@@ -114,21 +114,31 @@ def _cause(
     saved: Callable[[Sequence[int]], float | None],
 ) -> Cause:
     whole = sum((costs[i] for i in indices), Cost())
+    rules = tuple(_broken(key, [ops[i] for i in indices]) for key in keys)
     return Cause(
         op=ops[indices[0]].emitted.op,
-        rules=tuple(_broken(key, [ops[i] for i in indices]) for key in keys),
-        placement=min((ops[i].placement for i in indices), key=_SEVERE.index),
+        rules=rules,
+        placement=_placement(rules, [ops[i].placement for i in indices]),
         ops=indices,
         origins=tuple(dict.fromkeys(ops[i].emitted.origin for i in indices)),
         macs=whole.macs,
         moved=whole.moved,
         saves=saved(indices),
-        others=sum(len({(r.rule, r.message) for r in ops[i].verdict.reasons}) > len(keys) for i in indices),
+        others=sum(
+            len({(r.rule, r.message, r.outcome) for r in ops[i].verdict.reasons}) > len(keys) for i in indices
+        ),
     )
 
 
+def _placement(rules: Sequence[Broken], places: Sequence[Placement]) -> Placement:
+    """The worst place of the ops; what cannot be decided keeps nothing off the accelerator by itself."""
+    if all(broken.reason.outcome is Outcome.UNKNOWN for broken in rules):
+        return Placement.UNKNOWN
+    return min(places, key=_SEVERE.index)
+
+
 def _broken(key: _Key, ops: Sequence[JudgedOp]) -> Broken:
-    own = [next(r for r in op.verdict.reasons if (r.rule, r.message) == key) for op in ops]
+    own = [next(r for r in op.verdict.reasons if (r.rule, r.message, r.outcome) == key) for op in ops]
     return Broken(own[0], dict(Counter(reason.got for reason in own)))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from edgekit.compat.candidate import Candidate, View
@@ -186,14 +186,23 @@ def check(candidate: Candidate, targets: Sequence[Target], cpus: Iterable[Target
             skipped.append(Skipped(target, failure.diagnostics))
             continue
         common = shared.setdefault(id(view), _Shared.of(view)) if id(view) not in shared else shared[id(view)]
-        results.append(_result(target, common, behind.get(target.cpu or "")))
+        results.append(_result(target, common, _cpus(target, behind)))
     return Compatibility(candidate, tuple(results), tuple(skipped))
 
 
-def _result(target: Target, common: _Shared, cpu: Target | None) -> Result:
-    judgement = judge(common.subject, target, cpu)
+def _cpus(target: Target, known: Mapping[str, Target]) -> tuple[Target, ...]:
+    """Returns the CPUs behind a target, each once."""
+    found: list[Target] = []
+    while target.cpu is not None and target.cpu in known and known[target.cpu] not in found:
+        target = known[target.cpu]
+        found.append(target)
+    return tuple(found)
+
+
+def _result(target: Target, common: _Shared, cpus: Sequence[Target]) -> Result:
+    judgement = judge(common.subject, target, cpus)
     ops, costs = judgement.ops, common.costs
-    known = times(ops, costs, target, cpu)
+    known = times(ops, costs, target, cpus[0] if cpus else None)
     memory = common.plan(target.memory.arena_alignment)
     return Result(
         target=target,

@@ -35,9 +35,7 @@ def cpu_machine(target: Target, cpu: Target | None) -> Machine:
     return Machine() if cpu is None else machine(cpu)
 
 
-def times(
-    ops: Sequence[JudgedOp], costs: Sequence[Cost], target: Target, cpu: Target | None = None
-) -> Times:
+def times(ops: Sequence[JudgedOp], costs: Sequence[Cost], target: Target, cpu: Target | None = None) -> Times:
     """Estimates the time of every op at both places."""
     accelerator, behind = machine(target), cpu_machine(target, cpu)
     dtypes = [op.emitted.outputs[0].dtype.name if op.emitted.outputs else "" for op in ops]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, lru_cache
 
@@ -68,13 +68,13 @@ class Subject:
         return cls(lowered.main.ops, lowered.backend, lowered.diagnostics, sources)
 
 
-def judge(model: Lowered | Subject, target: Target, cpu: Target | None = None) -> Judgement:
+def judge(model: Lowered | Subject, target: Target, cpus: Sequence[Target] = ()) -> Judgement:
     """Judges the emitted ops of a model against a target.
 
     Args:
         model: A ledger in the target's dialect; a `Subject` where many targets judge the same one.
         target: The target.
-        cpu: What judges the ops that fall back: one without a kernel there runs nowhere.
+        cpus: What judges the ops that fall back, one CPU behind the other.
 
     Returns:
         A verdict for every emitted op and every source node, with every reason.
@@ -89,7 +89,7 @@ def judge(model: Lowered | Subject, target: Target, cpu: Target | None = None) -
     verdicts = [table.judge(f) for f in subject.facts]
     if target.graph:
         verdicts = [*placed(verdicts, subject.placing, table)]
-    behind = None if cpu is None else table_of(cpu)
+    behind = [table_of(cpu) for cpu in cpus]
     verdicts = [_behind(f, v, behind) for f, v in zip(subject.facts, verdicts, strict=True)]
     ops = tuple(
         JudgedOp(i, f.emitted, v) for i, (f, v) in enumerate(zip(subject.facts, verdicts, strict=True))
@@ -97,14 +97,18 @@ def judge(model: Lowered | Subject, target: Target, cpu: Target | None = None) -
     return Judgement(target, ops, tuple(_nodes(ops, subject)), diagnostics=subject.refused)
 
 
-def _behind(op: Facts, verdict: OpVerdict, cpu: Table | None) -> OpVerdict:
-    """What falls back must have a kernel on the CPU; a refused node runs nowhere."""
+def _behind(op: Facts, verdict: OpVerdict, cpus: Sequence[Table]) -> OpVerdict:
+    """What falls back must have a kernel on a CPU; a refused node runs nowhere.
+
+    Each CPU may fall back in turn, to the next or to slower kernels of its own.
+    """
     if op.name.startswith(REFUSED):
         return OpVerdict(Placement.UNSUPPORTED)
-    if verdict.placement is not Placement.FALLBACK or cpu is None:
+    if verdict.placement is not Placement.FALLBACK or not cpus:
         return verdict
-    found = cpu.judge(op)
-    if found.placement in (Placement.ACCELERATED, Placement.UNKNOWN):
+    cpu, *behind = cpus
+    found = _behind(op, cpu.judge(op), behind)
+    if found.placement is not Placement.UNSUPPORTED:
         return verdict
     missing = tuple(replace(r, message=f"{r.message} (on the CPU: {cpu.target.id})") for r in found.reasons)
     return replace(verdict, placement=Placement.UNSUPPORTED, reasons=(*verdict.reasons, *missing))

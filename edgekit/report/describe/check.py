@@ -19,11 +19,23 @@ from edgekit.report.values import show
 FEW = 6
 """Up to this many targets every cause is a diagnostic and every node a check; above, tables hold them."""
 
+STAYS_FLOAT = "EK401"
+"""Why parts of a quantised model stay in float: told beside the causes that this has."""
+
 CODES = {Placement.FALLBACK: "EK310", Placement.UNSUPPORTED: "EK311", Placement.UNKNOWN: "EK312"}
 _SAYS = {
-    Placement.FALLBACK: "`{op}` falls back to the CPU on {targets}: {rule}",
-    Placement.UNSUPPORTED: "`{op}` runs nowhere on {targets}: {rule}",
-    Placement.UNKNOWN: "it cannot be told where `{op}` runs on {targets}: {rule}",
+    Placement.FALLBACK: (
+        "{ops} falls back to the CPU on {targets}: {rule}",
+        "{ops} fall back to the CPU on {targets}: {rule}",
+    ),
+    Placement.UNSUPPORTED: (
+        "{ops} runs nowhere on {targets}: {rule}",
+        "{ops} run nowhere on {targets}: {rule}",
+    ),
+    Placement.UNKNOWN: (
+        "it cannot be told where {ops} runs on {targets}: {rule}",
+        "it cannot be told where {ops} run on {targets}: {rule}",
+    ),
 }
 
 
@@ -121,7 +133,7 @@ def _diagnostics(found: Compatibility, outcome: Outcome, policy: Policy, few: bo
 def _lowering(found: Compatibility) -> Iterator[Diagnostic]:
     """What the lowerings refused, once for each form of the model."""
     for view in {id(r.view): r.view for r in found.results}.values():
-        yield from view.lowered.diagnostics
+        yield from (d for d in view.lowered.diagnostics if d.code != STAYS_FLOAT)
 
 
 def _skipped(skipped: Skipped) -> Diagnostic:
@@ -146,42 +158,52 @@ def _at_peak(result: Result) -> Origin:
 
 
 def _causes(outcome: Outcome, policy: Policy) -> Iterator[Diagnostic]:
-    """One diagnostic for each cause; targets that say the same share it."""
+    """One diagnostic for each cause; ops and targets of which the same is said share it."""
     groups: dict[tuple[object, ...], list[tuple[Ruling, Cause]]] = {}
     for ruling in outcome.rulings:
         for cause in ruling.result.causes:
-            key = (cause.placement, cause.op, *_said(cause))
-            groups.setdefault(key, []).append((ruling, cause))
+            groups.setdefault((cause.placement, *_said(cause)), []).append((ruling, cause))
     for pairs in groups.values():
         yield _cause(pairs, policy)
 
 
 def _said(cause: Cause) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    return tuple((b.reason.message, tuple(b.values)) for b in cause.rules)
+    """What is said of a cause, apart from the name of the op."""
+    return tuple((b.reason.message, tuple(v for v in b.values if v != cause.op)) for b in cause.rules)
 
 
 def _cause(pairs: list[tuple[Ruling, Cause]], policy: Policy) -> Diagnostic:
-    cause = pairs[0][1]
-    targets = ", ".join(f"`{ruling.result.target.id}`" for ruling, _ in pairs)
-    text = _SAYS[cause.placement].format(op=cause.op, targets=targets, rule=cause.reason.message)
-    severity = max((_severity(r, c, policy) for r, c in pairs), key=list(_LEVELS).index)
+    first = pairs[0][1]
+    ops = list(dict.fromkeys(cause.op for _, cause in pairs))
+    targets = list(dict.fromkeys(ruling.result.target.id for ruling, _ in pairs))
+    origins = tuple(dict.fromkeys(origin for _, cause in pairs for origin in cause.origins))
+    text = _SAYS[first.placement][len(ops) > 1].format(
+        ops=_quoted(ops, 4), targets=_quoted(targets, FEW), rule=first.reason.message
+    )
     return Diagnostic(
-        CODES[cause.placement],
+        CODES[first.placement],
         text,
-        severity,
-        where=_where(cause.origins),
+        max((_severity(r, c, policy) for r, c in pairs), key=_LEVELS.index),
+        where=_where(origins),
         notes=tuple(_notes(pairs)),
         data={
-            "op": cause.op,
+            "ops": ops,
             "rules": [
                 {"rule": b.reason.rule, "message": b.reason.message, "values": dict(b.values)}
-                for b in cause.rules
+                for b in first.rules
             ],
-            "targets": [r.result.target.id for r, _ in pairs],
-            "macs": cause.macs,
-            "places": _places(cause.origins),
+            "targets": targets,
+            "places": _places(origins),
         },
     )
+
+
+def _quoted(names: list[str], most: int) -> str:
+    shown = [f"`{name}`" for name in names[:most]]
+    rest = len(names) - most
+    if rest > 0:
+        return f"{', '.join(shown)} and {rest} more"
+    return " and ".join(filter(None, (", ".join(shown[:-1]), shown[-1])))
 
 
 _LEVELS = (Severity.NOTE, Severity.WARNING, Severity.ERROR)
@@ -201,26 +223,46 @@ def _severity(ruling: Ruling, cause: Cause, policy: Policy) -> Severity:
 
 def _notes(pairs: list[tuple[Ruling, Cause]]) -> Iterator[str]:
     ruling, cause = pairs[0]
-    for number, broken in enumerate(cause.rules):
-        values = check_tables.found_text(broken, 4)
-        if number:
-            yield f"also: {broken.reason.message} (found: {values})"
-        elif broken.reason.rule != "unlisted":
-            yield f"found: {values}"
+    yield from _rules(cause)
     if cause.others:
         yield f"other rules keep {cause.others} of these ops off the accelerator besides"
-    share = check_tables.macs_share(ruling.result, cause)
-    if share:
-        yield f"{show(cause.macs, Kind.OPS)} MACs, {show(share, Kind.SHARE)} of the model"
-    if cause.saves:
-        yield f"saves {show(cause.saves, Kind.SECONDS)} if it goes (estimated)"
+    yield from _worth([c for r, c in pairs if r is ruling], ruling)
+    yield from dict.fromkeys(m for r, c in pairs for m in _why_float(r, c))
     source, basis = cause.reason.source, cause.reason.basis
     if source is not None:
         yield f"source: {source.title}, {source.version} ({basis})"
     if cause.reason.note:
         yield cause.reason.note
-    reasons = [f"waived until {w.expires}: {w.reason}" for n, w in ruling.waived if _concerns(cause, n)]
-    yield from dict.fromkeys(reasons)
+    waived = [f"waived until {w.expires}: {w.reason}" for n, w in ruling.waived if _concerns(cause, n)]
+    yield from dict.fromkeys(waived)
+
+
+def _rules(cause: Cause) -> Iterator[str]:
+    for number, broken in enumerate(cause.rules):
+        told = list(broken.values) != [cause.op] and broken.reason.rule != "unlisted"
+        values = check_tables.found_text(broken, 4)
+        if number:
+            yield f"also: {broken.reason.message}" + (f" (found: {values})" if told else "")
+        elif told:
+            yield f"found: {values}"
+
+
+def _worth(causes: list[Cause], ruling: Ruling) -> Iterator[str]:
+    """What the causes of one target weigh."""
+    share = sum(check_tables.macs_share(ruling.result, c) or 0.0 for c in causes)
+    if share:
+        yield f"{show(share, Kind.SHARE)} of the multiply-accumulates of the model"
+    saves = sum(c.saves or 0.0 for c in causes)
+    if saves:
+        yield f"saves {show(saves, Kind.SECONDS)} if it goes (estimated)"
+
+
+def _why_float(ruling: Ruling, cause: Cause) -> Iterator[str]:
+    names = set(_names(cause.origins))
+    for diagnostic in ruling.result.view.lowered.diagnostics:
+        own = diagnostic.code == STAYS_FLOAT and diagnostic.message.startswith(f"`{cause.op}`")
+        if own and names & set(diagnostic.where.nodes):
+            yield diagnostic.message
 
 
 def _concerns(cause: Cause, node: JudgedNode) -> bool:

@@ -23,12 +23,27 @@ DIALECTS = {"tflite": "TFLite", "onnx": "ONNX", "coreml": "Core ML"}
 def sections(found: Compatibility, outcome: Outcome, *, few: bool) -> Iterator[Section]:
     """Yields the sections of a report, the matrix of targets first."""
     if outcome.rulings:
+        yield summary(found, outcome)
         yield matrix(outcome)
     if len(outcome.rulings) > 1 and found.recommended():
         yield recommendation(found)
     for ruling in outcome.rulings:
         suffix = "" if len(outcome.rulings) == 1 else f" on {ruling.result.target.id}"
-        yield from _of_target(ruling, suffix, few)
+        yield from _of_target(ruling, suffix, alone=len(outcome.rulings) == 1, few=few)
+
+
+def summary(found: Compatibility, outcome: Outcome) -> Facts:
+    """The model in a few numbers; those of its ops as the first target sees them."""
+    first = outcome.rulings[0].result
+    known = [c.macs for c in first.costs if c.macs is not None]
+    facts = (
+        Fact("nodes", "source nodes", len(first.view.nodes), Kind.COUNT),
+        Fact("ops", f"ops in {DIALECTS[first.view.dialect]}", len(first.judgement.ops), Kind.COUNT),
+        Fact("macs", "MACs", sum(known), Kind.OPS),
+        Fact("parameters", "parameter bytes", first.memory.parameters, Kind.SIZE),
+        Fact("full", "targets that run all", len(found.recommended()), Kind.COUNT),
+    )
+    return Facts("model", "Model", facts)
 
 
 def matrix(outcome: Outcome) -> Table:
@@ -117,12 +132,12 @@ def toolchain(target: Target) -> str:
     return f"{target.toolchain.name} {target.toolchain.version}"
 
 
-def _of_target(ruling: Ruling, suffix: str, few: bool) -> Iterator[Section]:
+def _of_target(ruling: Ruling, suffix: str, *, alone: bool, few: bool) -> Iterator[Section]:
     result = ruling.result
     id_ = result.target.id
     if result.causes:
         yield fix_first(result, f"fix-first-{id_}", f"Fix this first{suffix}", detail=not few)
-    yield placement(result, f"placement-{id_}", f"Where it runs{suffix}", detail=not few)
+    yield placement(result, f"placement-{id_}", f"Where it runs{suffix}", detail=not alone)
     methods = _resolver(result)
     if methods is not None:
         yield Prose(f"resolver-{id_}", f"Kernels for TFLM{suffix}", methods, detail=True)

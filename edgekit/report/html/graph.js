@@ -2,7 +2,7 @@
   "use strict";
   const STATES = ["native", "decomposed", "fallback", "unknown", "unsupported"];
   const WORDS = { native: "one op", decomposed: "several ops", fallback: "on the CPU", unsupported: "runs nowhere", unknown: "undecided" };
-  const WIDE = 208, HIGH = 40, GAP_X = 22, GAP_Y = 26, MARGIN = 28, MOST = 70, CHUNK = 24;
+  const WIDE = 208, HIGH = 40, GAP_X = 22, GAP_Y = 26, MARGIN = 28, MOST = 48, CHUNK = 12;
   const SVG = "http://www.w3.org/2000/svg";
   const make = (tag, attributes = {}, text) => {
     const svg = ["svg", "g", "rect", "path", "text"].includes(tag);
@@ -47,9 +47,10 @@
       this.root = tree(graph.nodes);
       this.open = new Set([this.root]);
       this.unfold();
-      const worst = (k) => graph.nodes.reduce((sum, n) => sum + (n.states[k] === "native" ? 0 : 1), 0);
+      const bad = { native: 0, decomposed: 0, unknown: 1, fallback: 3, unsupported: 4 };
+      const worst = (k) => graph.nodes.reduce((sum, n) => sum + bad[n.states[k]], 0);
       this.key = graph.keys.map((_, k) => k).sort((a, b) => worst(b) - worst(a))[0] ?? 0;
-      this.strips(); this.frame(); this.layout(); this.select(this.firstBad());
+      this.strips(); this.frame(); this.layout(); this.go(this.firstBad());
     }
 
     /* Opens parts, the largest first, as long as not too many items are seen. */
@@ -172,7 +173,8 @@
     }
 
     firstBad() {
-      return this.shown.find((i) => i.all.some((n) => !["native", "decomposed"].includes(this.graph.nodes[n].states[this.key]))) || this.shown[0];
+      const at = this.graph.nodes.findIndex((n) => !["native", "decomposed"].includes(n.states[this.key]));
+      return Math.max(at, 0);
     }
 
     select(item) { this.chosen = item; this.paint(); this.tell(item); }
@@ -227,7 +229,7 @@
           const at = canvas.getBoundingClientRect();
           this.go(Math.min(this.graph.nodes.length - 1, Math.floor(((event.clientX - at.left) / at.width) * this.graph.nodes.length)));
         });
-        box.append(button, canvas, make("span", {}, `${(100 * share).toFixed(1)} % of MACs`));
+        box.append(button, canvas, make("span", {}, `${(100 * share).toFixed(1)} % of the work`));
         return { button, canvas };
       });
       this.block.append(box);

@@ -191,10 +191,14 @@ def _tiles(sections: Sequence[Section]) -> list[tuple[str, str]]:
 
 
 def _blocks(report: Report) -> Iterable[Block]:
+    drawn = [s for s in report.results if isinstance(s, Graph)]
+    lead = [s for s in report.results if s.id == "targets"] if drawn else []
+    for section in (*lead, *drawn):
+        yield _block(section)
     if report.diagnostics:
         findings = tuple(_finding(d) for d in report.diagnostics)
         yield Block("diagnostics", "Diagnostics", "diagnostics", count=str(len(findings)), findings=findings)
-    sections = sorted(report.results, key=lambda s: s.detail)
+    sections = sorted((s for s in report.results if s not in (*lead, *drawn)), key=lambda s: s.detail)
     for section in sections:
         if section.id == "verification" and report.checks and isinstance(section, Table):
             gauges = tuple(_gauge(check) for check in report.checks)
