@@ -239,6 +239,7 @@ def check(
     folders: Sequence[Path] = (),
     what_if: Mapping[str, Sequence[int]] | None = None,
     allow_approximate: bool = False,
+    io_layout: str = "source",
     progress: Progress | None = None,
     **load_options: Any,
 ) -> Compatibility:
@@ -251,6 +252,7 @@ def check(
         folders: Folders of the project's own descriptors.
         what_if: Sizes that inputs would have, by input name.
         allow_approximate: Take forms that are not exact as supported.
+        io_layout: `source` keeps the layout of public inputs and outputs; `nhwc` changes image-like ones.
         progress: Called with the name of each stage as it starts.
         load_options: Passed to `load`.
 
@@ -272,21 +274,23 @@ def check(
     cpus = cpus_of(chosen, folders)
     with _no_collection():
         step("import")
-        candidate = _candidate(source, allow_approximate, load_options)
+        candidate = _candidate(source, load_options, allow_approximate, io_layout)
         if what_if:
             candidate = candidate.resized(what_if)
         step("judge")
         return judge_all(candidate, chosen, cpus)
 
 
-def _candidate(source: Any, allow_approximate: bool, load_options: Mapping[str, Any]) -> Candidate:
+def _candidate(
+    source: Any, load_options: Mapping[str, Any], allow_approximate: bool, io_layout: str
+) -> Candidate:
     from edgekit.compat.candidate import OWN_DIALECT, Candidate
 
     path = Path(source) if isinstance(source, str | Path) else None
     if path is not None and path.suffix.lower() in OWN_DIALECT:
         return Candidate.of_file(path)
     model = source if isinstance(source, Model) else load(source, **load_options)
-    return Candidate.of_model(model, allow_approximate=allow_approximate)
+    return Candidate.of_model(model, allow_approximate=allow_approximate, io_layout=io_layout)
 
 
 @contextlib.contextmanager

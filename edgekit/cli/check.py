@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from edgekit.cli.console import Console, environment, write_text
-from edgekit.cli.convert import shapes
+from edgekit.cli.convert import IO_LAYOUTS, shapes
 from edgekit.cli.frame import FILE
 from edgekit.cli.frame import command as make
 from edgekit.diagnostics import error
@@ -51,6 +51,13 @@ FAIL_ON = ("unsupported", "unknown", "fallback")
     metavar="NAME=1x3x320x320",
     help="Judge the model with other sizes of an input. Repeatable.",
 )
+@click.option(
+    "--io-layout",
+    type=click.Choice(IO_LAYOUTS),
+    default="source",
+    show_default=True,
+    help="Layout of public inputs and outputs.",
+)
 @click.option("--allow-approximate", is_flag=True, help="Take forms that are not exact as supported.")
 @click.option(
     "--allow-pickle",
@@ -69,6 +76,7 @@ def command(
     update_baseline: bool,
     waivers: Path | None,
     what_if: tuple[str, ...],
+    io_layout: str,
     allow_approximate: bool,
     allow_pickle: bool,
 ) -> Report:
@@ -92,6 +100,7 @@ def command(
             folders=folders,
             what_if=shapes(what_if, "--what-if"),
             allow_approximate=allow_approximate,
+            io_layout=io_layout,
             progress=stage,
             **_load_options(model, allow_pickle),
         )

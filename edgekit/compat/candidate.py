@@ -66,6 +66,7 @@ class Candidate:
         model: The model in the hub IR; `None` for a file that is read only.
         own: The dialect of the file itself; `None` for one that must be lowered.
         allow_approximate: Take forms that are not exact as they are.
+        io_layout: Layout of public inputs and outputs, as `convert` takes it.
     """
 
     name: str
@@ -73,16 +74,19 @@ class Candidate:
     model: Model | None = None
     own: str | None = None
     allow_approximate: bool = False
+    io_layout: str = "source"
     _views: dict[tuple[str, str | None], View] = field(default_factory=dict)
     _prepared: Model | None = None
     _quantised: dict[str, Model] = field(default_factory=dict)
 
     @classmethod
-    def of_model(cls, model: Model, *, allow_approximate: bool = False) -> Candidate:
+    def of_model(
+        cls, model: Model, *, allow_approximate: bool = False, io_layout: str = "source"
+    ) -> Candidate:
         """Makes the candidate of an imported model; an ONNX file keeps its own ops for ONNX targets."""
         is_file = model.source == "onnx" and model.path is not None and model.path.suffix.lower() == ".onnx"
         own = "onnx" if is_file else None
-        return cls(model.name, model.path, model, own, allow_approximate)
+        return cls(model.name, model.path, model, own, allow_approximate, io_layout)
 
     @classmethod
     def of_file(cls, path: Path) -> Candidate:
@@ -129,7 +133,10 @@ class Candidate:
             except EdgekitError as failure:
                 notes = (f"judged in float: {failure.diagnostics[0].message}",)
         options = LowerOptions(
-            allow_approximate=self.allow_approximate, integer_io=form != "float", keep_refused=True
+            allow_approximate=self.allow_approximate,
+            io_layout=self.io_layout,
+            integer_io=form != "float",
+            keep_refused=True,
         )
         lowered = _LOWER[dialect](model, options)
         return View(dialect, form, lowered, source_nodes(self.model), notes)

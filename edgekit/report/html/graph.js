@@ -47,7 +47,7 @@
       this.root = tree(graph.nodes);
       this.open = new Set([this.root]);
       this.unfold();
-      const bad = { native: 0, decomposed: 0, unknown: 1, fallback: 3, unsupported: 4 };
+      const bad = { native: 0, decomposed: 0, unknown: 0.01, fallback: 3, unsupported: 4 };
       const worst = (k) => graph.nodes.reduce((sum, n) => sum + bad[n.states[k]], 0);
       this.key = graph.keys.map((_, k) => k).sort((a, b) => worst(b) - worst(a))[0] ?? 0;
       this.strips(); this.frame(); this.layout(); this.go(this.firstBad());
