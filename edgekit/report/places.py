@@ -6,11 +6,20 @@ each. Text shows the group; an annotation belongs to one line.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path, PurePath
 
 from edgekit.diagnostics import Diagnostic, Where
 from edgekit.report.model import Report
+
+
+def below_here(file: str) -> str | None:
+    """Returns the path of a file from the working folder, with slashes; `None` if it lies elsewhere."""
+    path = PurePath(os.path.abspath(file))  # noqa: PTH100 - `resolve` asks the disk; the name is untrusted
+    here = Path.cwd()
+    return path.relative_to(here).as_posix() if path.is_relative_to(here) else None
 
 
 def spread(report: Report) -> Report:

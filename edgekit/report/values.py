@@ -84,7 +84,7 @@ def _metric(value: float, units: tuple[str, ...]) -> str:
 
 def _seconds(value: float) -> str:
     for factor, unit in ((1, "s"), (1e3, "ms")):
-        if value * factor >= 1:
+        if value * factor >= 1 or not value:
             return f"{value * factor:.3g} {unit}"
     return f"{value * 1e6:.3g} µs"
 
