@@ -49,6 +49,9 @@ class _Merge:
         self.replaced: set[PathIn] = set()
 
     def value(self, base: Any, over: Any, path: PathIn) -> Any:
+        if not base and len(path) == 2 and not (isinstance(over, Mapping) and MORE in over):
+            self.put(over, path, path)
+            return over  # the same object for all ops that share it
         pattern = ("ops", "*") if len(path) == 2 and path[0] == "ops" else path
         if not (isinstance(base, Mapping) and isinstance(over, Mapping) and pattern in MERGED):
             self.put(over, path, path)

@@ -33,10 +33,14 @@ class Facts:
         verdicts: What rows of tables said of it so far.
         PARAMETERS: Per op, the operands that steer it and are no feature maps: their role by position.
         SPACE: The letters of the axes of a tensor of rank 4.
+        WINDOWED: The ops that have a window.
+        ALONG_AXES: The ops that work along axes.
     """
 
     PARAMETERS: ClassVar[Mapping[str, Mapping[int, str]]] = {}
     SPACE: ClassVar[str] = "NHWC"
+    WINDOWED: ClassVar[frozenset[str]] = frozenset()
+    ALONG_AXES: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, emitted: Emitted) -> None:
         self.emitted = emitted
