@@ -37,6 +37,12 @@ def render(report: Report) -> str:
     return "\n\n".join(blocks) + "\n"
 
 
+def section_text(section: Section) -> str:
+    """Returns one section with its heading, unfolded."""
+    heading = f"## {escape(section.title)}\n\n" if section.title else ""
+    return heading + "\n".join(_content(section)) + "\n"
+
+
 def escape(text: str) -> str:
     """Returns text that Markdown shows as it is, on one line."""
     return _SPECIAL.sub(r"\\\1", clean(text))

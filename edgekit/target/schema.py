@@ -207,6 +207,7 @@ class Numerics(_Strict):
         weights: Dtypes of weights.
         per_channel: Whether weights may have a scale per channel.
         symmetric_weights: Whether zero points of weights must be 0.
+        source: A key of `sources`.
         note: What to know of it.
     """
 
@@ -216,6 +217,7 @@ class Numerics(_Strict):
     weights: Strings = ()
     per_channel: bool = True
     symmetric_weights: bool = True
+    source: str | None = None
     note: Text | None = None
 
 
