@@ -1,0 +1,1 @@
+"""Judges what a lowering emits by what a target can do."""

@@ -1,0 +1,120 @@
+"""Arm's Vela, the compiler for Ethos-U: runs it and asks which ops it leaves to the CPU."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgekit.compat.oracle import vela_output
+from edgekit.compat.oracle.base import ACCELERATOR, CPU, Opinion, Placement
+from edgekit.compat.oracle.find import Tool, command_for
+from edgekit.compat.oracle.process import Finished, last_words, run_tool
+from edgekit.diagnostics import EdgekitError, error
+from edgekit.lowering.ledger import Lowered
+from edgekit.lowering.tflite.reader import read_tflite
+
+TOOL = Tool("Vela", "EDGEKIT_VELA", "vela", "ethosu.vela", 'pip install "edgekit[npu]"')
+COMMAND_STREAM = "CUSTOM:ethos-u"
+"""What Vela puts in the place of the ops that the NPU runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Vela:
+    """The oracle for Ethos-U.
+
+    Attributes:
+        program: Path of the program; else `EDGEKIT_VELA`, the PATH and this Python are searched.
+        timeout_s: Longest time for one file, in seconds.
+        options: Further command-line options of Vela, such as `--system-config`.
+    """
+
+    program: str | None = None
+    timeout_s: float = 600.0
+    options: tuple[str, ...] = ()
+    name: str = "vela"
+
+    def opinion(self, file: Path, configuration: str) -> Opinion:
+        """Compiles a `.tflite` file and reads where its ops went; see `Oracle`.
+
+        Args:
+            file: The model.
+            configuration: What `--accelerator-config` takes, such as `ethos-u55-128`.
+        """
+        command = command_for(TOOL, self.program)
+        source = read_tflite(file)
+        with tempfile.TemporaryDirectory(prefix="edgekit-vela-") as made:
+            folder = Path(made)
+            given = folder / "model.tflite"  # a name that Vela cannot trip over
+            given.write_bytes(file.read_bytes())
+            chosen = [f"--accelerator-config={configuration}", "--verbose-performance", *self.options]
+            run = [*command, given.name, *chosen, "--output-dir=out"]
+            finished = run_tool("Vela", run, folder, timeout_s=self.timeout_s)
+            answer = _answer(folder / "out", finished)
+        version = self.version(command)
+        placements = _placements(source, answer, vela_output.reasons(finished.output))
+        return Opinion(
+            self.name, version, configuration, placements, answer.layers, answer.figures, answer.compiled
+        )
+
+    def version(self, command: list[str]) -> str:
+        """Returns the version that the program reports."""
+        with tempfile.TemporaryDirectory(prefix="edgekit-vela-") as made:
+            finished = run_tool("Vela", [*command, "--version"], Path(made), timeout_s=60.0)
+        lines = finished.output.split()
+        if finished.status != 0 or not lines:
+            raise _unclear("it does not tell its version", finished)
+        return lines[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    layers: tuple[vela_output.Layer, ...]
+    figures: Mapping[str, float]
+    compiled: bytes
+    kept: frozenset[str]
+    """Tensors that builtin ops of the compiled file write: they run on the CPU."""
+
+
+def _answer(out: Path, finished: Finished) -> _Answer:
+    if finished.status != 0:
+        reason = vela_output.failure(finished.output)
+        raise error(
+            "EK521",
+            f"Vela refuses the file: {reason}" if reason else "Vela refuses the file",
+            notes=last_words(finished.output),
+        )
+    compiled, layers = out / "model_vela.tflite", out / "model_per-layer.csv"
+    if not compiled.is_file() or not layers.is_file():
+        raise _unclear("it ended with status 0 and left no compiled file or no table of layers", finished)
+    try:
+        figures = [vela_output.figures(path.read_text()) for path in sorted(out.glob("model_summary_*.csv"))]
+        payload = compiled.read_bytes()
+        kept = _kept(read_tflite(payload))
+        return _Answer(vela_output.layers(layers.read_text()), figures[0] if figures else {}, payload, kept)
+    except (ValueError, EdgekitError) as failure:
+        raise _unclear(str(failure), finished) from failure
+
+
+def _kept(compiled: Lowered) -> frozenset[str]:
+    names = compiled.main.names
+    return frozenset(names[op.outputs[0]] for op in compiled.main.ops if op.op != COMMAND_STREAM and op.outputs)
+
+
+def _placements(source: Lowered, answer: _Answer, reasons: Mapping[str, str]) -> dict[str, Placement]:
+    """Returns the unit of each source op; both of Vela's answers must agree on what the CPU keeps."""
+    names = source.main.names
+    written = {names[op.outputs[0]] for op in source.main.ops if op.outputs}
+    told = {layer.name for layer in answer.layers if layer.unit == CPU} & written
+    if told != answer.kept & written:
+        odd = sorted(told ^ (answer.kept & written))
+        raise error("EK522", "Vela's table of layers and its compiled file disagree", notes=odd[:8])
+    return {
+        name: Placement(CPU, reasons.get(name, "")) if name in told else Placement(ACCELERATOR)
+        for name in (names[op.outputs[0]] for op in source.main.ops if op.outputs)
+    }
+
+
+def _unclear(why: str, finished: Finished) -> EdgekitError:
+    return error("EK522", f"Vela's answer cannot be understood: {why}", notes=last_words(finished.output))
