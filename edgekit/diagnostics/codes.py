@@ -57,6 +57,8 @@ CODES: dict[str, Code] = _table(
     ("EK204", "unknown name", _USAGE),
     ("EK205", "the command line is not valid", _USAGE),
     ("EK206", "the tuning log is damaged", _USAGE),
+    ("EK207", "the target descriptor is not valid", _USAGE),
+    ("EK208", "there is no such target", _USAGE),
     # 3xx: op and lowering
     ("EK301", "the op is not known", _NO),
     ("EK302", "the op cannot be expressed in the backend", _NO),
