@@ -60,12 +60,14 @@ class Table:
         target: Whose rows they are.
         rows: By op.
         unlisted: The verdict of an op that is not in the table.
+        failing: Where an op goes that is not taken.
     """
 
     def __init__(self, target: Target) -> None:
         self.target = target
         self.rows = {name: _row(target, entry) for name, entry in target.ops.items()}
         self.unlisted = _unlisted(target)
+        self.failing = _placement(target.fallback)
 
     def judge(self, op: Facts) -> OpVerdict:
         """Returns the verdict of an op."""
@@ -107,7 +109,9 @@ def check(use: RuleUse, op: Facts) -> Finding | None:
 
     A condition that cannot be decided leaves a rule that does not hold undecided.
     """
-    finding = _alternatives(use, op) if use.any_of else rules()[use.rule].check(op, **use.params)
+    finding: Finding | None = (
+        _alternatives(use, op) if use.any_of else rules()[use.rule].check(op, **use.params)
+    )
     if finding is None:
         return None
     applies = _applies(use, op)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from edgekit.compat.compiled import Table
 from edgekit.compat.facts import Facts, facts_of
@@ -16,6 +16,7 @@ from edgekit.compat.finding import (
     Placement,
     Reason,
 )
+from edgekit.compat.placement import Placing, placed, predecessors_of
 from edgekit.diagnostics import Diagnostic, Severity
 from edgekit.ir import Origin
 from edgekit.lowering.ledger import Emitted, Lowered, Subgraph
@@ -43,6 +44,11 @@ class Subject:
         self.facts: tuple[Facts, ...] = tuple(facts_of(op, dialect) for op in _flat(ops))
         self.diagnostics = diagnostics
         self.sources = tuple(sources)
+
+    @cached_property
+    def placing(self) -> Placing:
+        """The graph that its ops make."""
+        return Placing(self.facts, predecessors_of(self.facts))
 
     @property
     def refused(self) -> tuple[Diagnostic, ...]:
@@ -77,7 +83,12 @@ def judge(model: Lowered | Subject, target: Target) -> Judgement:
     if subject.dialect != target.dialect:
         raise ValueError(f"a model in the dialect `{subject.dialect}` for a target of `{target.dialect}`")
     table = table_of(target)
-    ops = tuple(JudgedOp(i, f.emitted, table.judge(f)) for i, f in enumerate(subject.facts))
+    verdicts = [table.judge(f) for f in subject.facts]
+    if target.graph:
+        verdicts = [*placed(verdicts, subject.placing, table)]
+    ops = tuple(
+        JudgedOp(i, f.emitted, v) for i, (f, v) in enumerate(zip(subject.facts, verdicts, strict=True))
+    )
     return Judgement(target, ops, tuple(_nodes(ops, subject)), diagnostics=subject.refused)
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from edgekit.compat.facts.base import Facts, Pair
-from edgekit.compat.facts.tflite import TFLiteFacts
-from edgekit.lowering.ledger import Emitted
+from functools import cache
 
-_DIALECTS: dict[str, type[Facts]] = {"tflite": TFLiteFacts}
+from edgekit.compat.facts.base import Facts, Pair
+from edgekit.lowering.ledger import Emitted
 
 
 def facts_of(emitted: Emitted, dialect: str) -> Facts:
@@ -16,7 +15,25 @@ def facts_of(emitted: Emitted, dialect: str) -> Facts:
         emitted: The op.
         dialect: Whose names it has: `tflite`, `onnx` or `coreml`.
     """
-    return _DIALECTS[dialect](emitted)
+    return _facts(dialect)(emitted)
+
+
+@cache
+def _facts(dialect: str) -> type[Facts]:
+    """Imports a dialect only when an op of it is judged."""
+    if dialect == "tflite":
+        from edgekit.compat.facts.tflite import TFLiteFacts
+
+        return TFLiteFacts
+    if dialect == "onnx":
+        from edgekit.compat.facts.onnx import OnnxFacts
+
+        return OnnxFacts
+    if dialect == "coreml":
+        from edgekit.compat.facts.coreml import CoreMlFacts
+
+        return CoreMlFacts
+    raise KeyError(dialect)
 
 
 __all__ = ["Facts", "Pair", "facts_of"]

@@ -30,7 +30,7 @@ def _tail(perm: tuple[int, ...]) -> tuple[int, ...] | None:
 
 @rule("transpose-sizes")
 def transpose_sizes(op: Facts, *, high: int) -> Finding | None:
-    """when the last three axes change places, each must have at most {high} elements; otherwise any axes but two together"""
+    """moved axes must have at most {high} elements: each of the last three, else all but any two together"""
     found = _moved(op)
     if found is None:
         return unknown("the permutation")
@@ -50,7 +50,11 @@ def transpose_sizes(op: Facts, *, high: int) -> Finding | None:
 
 @rule("transpose-words")
 def transpose_words(op: Facts, *, rank: int, channels_kept: int, channels_swapped: int, high: int) -> Finding | None:
-    """of rank {rank} at most: channels up to {channels_kept} in place, height and width swapped with channels up to {channels_swapped} and batch 1, or width and channels swapped up to {high}"""
+    """rank {rank} at most, and height and width or width and channels swapped, within sizes
+
+    Channels in place may have up to `channels_kept` elements; under swapped height and width (up to `high` each,
+    batch 1) up to `channels_swapped`; swapped width and channels up to `high` each.
+    """
     found = _moved(op)
     if found is None:
         return unknown("the permutation")

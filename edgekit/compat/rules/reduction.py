@@ -56,14 +56,6 @@ def reduced_elements(op: Facts, *, dtypes: tuple[str, ...], high: int) -> Findin
     return fails(f"{count} elements") if count > high else None
 
 
-@rule("last-axis")
-def last_axis(op: Facts) -> Finding | None:
-    """the op must work along the last axis"""
-    if op.axes is None or op.ifm is None:
-        return unknown("the axis")
-    return None if op.axes == (op.ifm.rank - 1,) else fails(f"axis {', '.join(map(str, op.axes))}")
-
-
 @rule("no-axes")
 def no_axes(op: Facts) -> Finding | None:
     """the op must leave every axis as it is"""

@@ -8,13 +8,15 @@ import pkgutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 from edgekit.compat.facts import Facts
 from edgekit.compat.finding import Finding
 from edgekit.target.catalogue import TYPES, Param, RuleSpec
 
 Check = Callable[..., Finding | None]
+GraphCheck = Callable[..., Mapping[int, Finding]]
+F = TypeVar("F", Check, GraphCheck)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,7 @@ class Rule(RuleSpec):
         check: Takes the facts (a graph for graph rules) and the parameters.
     """
 
-    check: Check
+    check: Callable[..., Any]
 
     def sentence_for(self, params: Mapping[str, Any]) -> str:
         """Returns the sentence with the parameters in place."""
@@ -47,13 +49,17 @@ def rule(name: str) -> Callable[[Check], Check]:
     return _registered(name, _RULES)
 
 
-def graph_rule(name: str) -> Callable[[Check], Check]:
-    """Registers a constraint on the placement of a whole graph; see `compat.placement`."""
+def graph_rule(name: str) -> Callable[[GraphCheck], GraphCheck]:
+    """Registers a constraint on the placement of a whole graph.
+
+    The function takes a `Placing` and keyword parameters and returns a finding for each op that breaks it, by
+    the position of the op.
+    """
     return _registered(name, _GRAPH_RULES)
 
 
-def _registered(name: str, table: dict[str, Rule]) -> Callable[[Check], Check]:
-    def register(function: Check) -> Check:
+def _registered(name: str, table: dict[str, Rule]) -> Callable[[F], F]:
+    def register(function: F) -> F:
         if name in table:
             raise ValueError(f"the rule `{name}` is registered twice")
         sentence = (function.__doc__ or "").partition("\n")[0].strip()
@@ -67,7 +73,7 @@ def _registered(name: str, table: dict[str, Rule]) -> Callable[[Check], Check]:
     return register
 
 
-def _keywords(function: Check) -> Iterator[inspect.Parameter]:
+def _keywords(function: Callable[..., Any]) -> Iterator[inspect.Parameter]:
     for parameter in inspect.signature(function).parameters.values():
         if parameter.kind is inspect.Parameter.KEYWORD_ONLY:
             yield parameter

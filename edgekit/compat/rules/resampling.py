@@ -33,7 +33,10 @@ def _steps(size: int, result: int, align: bool) -> Pair:
 
 @rule("one-upscale")
 def one_upscale(op: Facts, *, high: int, high_half_pixel: int) -> Finding | None:
-    """height and width must grow by one power of two up to {high} (half pixel centres: {high_half_pixel}), from 1x1 by any"""
+    """height and width must grow by one power of two up to {high}, with half pixel centres {high_half_pixel}
+
+    From 1x1 any size can be reached; one axis may stay at size 1.
+    """
     found = _sizes(op)
     if found is None:
         return unknown("a size")
@@ -106,7 +109,7 @@ def corners_or_half_pixels(op: Facts) -> Finding | None:
 
 @rule("upsampled-size")
 def upsampled_size(op: Facts) -> Finding | None:
-    """the result must have the size that padding SAME (input times stride) or VALID (with the kernel's rim) gives"""
+    """the size of the result must be input times stride, and with padding VALID the kernel's rim more"""
     found = _sizes(op)
     if found is None or op.stride is None or op.kernel is None or op.padding is None:
         return unknown("a size")
@@ -117,7 +120,7 @@ def upsampled_size(op: Facts) -> Finding | None:
 
 @rule("upsampling-stride")
 def upsampling_stride(op: Facts) -> Finding | None:
-    """strides must be 1x1 or 2x2, or 1x2 and 2x1 where kernel and input have size 1 along the axis of stride 1"""
+    """strides must be 1x1 or 2x2, or 1 and 2 where kernel and input have size 1 along the axis of stride 1"""
     found = _sizes(op)
     if found is None or op.stride is None or op.kernel is None:
         return unknown("a size")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from edgekit.compat.facts import Facts
 from edgekit.compat.finding import Finding, fails, unknown
 from edgekit.compat.rules.judging import within, worst
@@ -60,52 +62,78 @@ def constant(op: Facts, *, of: str) -> Finding | None:
     return None
 
 
-@rule("outer-size-open")
-def outer_size_open(op: Facts, *, of: str = "all") -> Finding | None:
-    """sizes of {of} tensors must be known before the model runs, but for the first axis"""
+@rule("size-multiple")
+def size_multiple(op: Facts, *, of: str, axis: str, factor: int) -> Finding | None:
+    """size of {of} along {axis} must be a multiple of {factor}"""
     for value in op.tensors(of):
-        if None in value.shape[1:]:
-            sizes = ", ".join("?" if d is None else str(d) for d in value.shape)
-            return fails(f"shape [{sizes}]")
+        size = op.size(value, axis)
+        if size is None:
+            return unknown(f"{axis}")
+        if size % factor:
+            return fails(f"{axis} = {size}")
     return None
 
 
-@rule("has-axes")
-def has_axes(op: Facts, *, of: str = "all") -> Finding | None:
-    """{of} tensors that are computed at run time must have at least one axis"""
-    return fails("a scalar") if any(v.rank == 0 and v.data is None for v in op.tensors(of)) else None
+@rule("dims-range")
+def dims_range(op: Facts, *, of: str = "feature-maps", low: int = 1, high: int) -> Finding | None:
+    """every size of {of} must be in [{low}, {high}]"""
+    return worst(within(d, low, high, "size") for v in op.tensors(of) for d in v.shape)
 
 
-@rule("same-dtype")
-def same_dtype(op: Facts, *, of: str = "feature-maps") -> Finding | None:
-    """{of} must have one dtype"""
-    kinds = list(dict.fromkeys(op.dtype(v) for v in op.tensors(of)))
-    if None in kinds:
-        return unknown(f"dtype of {of}")
-    return fails(" and ".join(map(str, kinds))) if len(kinds) > 1 else None
+@rule("elements-max")
+def elements_max(op: Facts, *, of: str, high: int) -> Finding | None:
+    """{of} must have at most {high} elements"""
+    return worst(within(_elements(v.static_shape), None, high, "elements:") for v in op.tensors(of))
 
 
-@rule("same-shape")
-def same_shape(op: Facts, *, of: str = "feature-maps") -> Finding | None:
-    """{of} must have one shape"""
-    shapes = list(dict.fromkeys(v.shape for v in op.tensors(of)))
-    return fails(" and ".join(str(list(s)) for s in shapes)) if len(shapes) > 1 else None
+def _elements(shape: tuple[int, ...] | None) -> int | None:
+    return None if shape is None else math.prod(shape)
 
 
-@rule("size-from-end")
-def size_from_end(op: Facts, *, of: str, axis: int, high: int) -> Finding | None:
-    """the size of {of} along axis {axis} (from the end) must be at most {high}"""
-    values = [v for v in op.tensors(of) if v.rank >= -axis]
-    return worst(within(v.shape[axis], None, high, f"axis {axis} of size") for v in values)
-
-
-@rule("plane-area")
-def plane_area(op: Facts, *, of: str = "ifm", high: int) -> Finding | None:
-    """height times width of {of} must be at most {high}"""
+@rule("inner-dims")
+def inner_dims(op: Facts, *, of: str = "feature-maps", count: int) -> Finding | None:
+    """only the {count} innermost axes of {of} may be larger than 1"""
     for value in op.tensors(of):
-        height, width = op.size(value, "H"), op.size(value, "W")
-        if height is None or width is None:
-            return unknown("height and width")
-        if height * width > high:
-            return fails(f"{height}x{width}")
+        outer = value.shape[: max(0, value.rank - count)]
+        if any(d is not None and d > 1 for d in outer):
+            return fails(f"shape {list(value.shape)}")
+        if None in outer:
+            return unknown("an outer size")
     return None
+
+
+@rule("not-constant")
+def not_constant(op: Facts, *, of: str) -> Finding | None:
+    """{of} must not be constant"""
+    return fails("a constant") if any(v.data is not None for v in op.tensors(of)) else None
+
+
+@rule("absent")
+def absent(op: Facts, *, of: str) -> Finding | None:
+    """there must be no {of}"""
+    return fails("it is given") if op.tensors(of) else None
+
+
+@rule("inputs-range")
+def inputs_range(op: Facts, *, low: int = 1, high: int) -> Finding | None:
+    """the op must have {low} to {high} feature maps going in"""
+    return within(len(op.ifms), low, high, "inputs:")
+
+
+@rule("ifm-dtypes-equal")
+def ifm_dtypes_equal(op: Facts) -> Finding | None:
+    """all feature maps that go in must have one dtype"""
+    return _one_dtype([op.dtype(v) for v in op.ifms])
+
+
+@rule("dtypes-equal")
+def dtypes_equal(op: Facts) -> Finding | None:
+    """all feature maps must have one dtype"""
+    return _one_dtype([op.dtype(v) for v in op.tensors("feature-maps")])
+
+
+def _one_dtype(found: list[str | None]) -> Finding | None:
+    known = sorted({d for d in found if d is not None})
+    if len(known) > 1:
+        return fails(", ".join(known))
+    return unknown("a dtype") if None in found else None

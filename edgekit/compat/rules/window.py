@@ -128,30 +128,3 @@ def pads_range(op: Facts, *, low: int = 0, high: int) -> Finding | None:
 def groups_range(op: Facts, *, low: int = 1, high: int | None = None) -> Finding | None:
     """groups must be in [{low}, {high}]"""
     return within(op.groups, low, high, "groups")
-
-
-@rule("stride-where-it-steps")
-def stride_where_it_steps(op: Facts, *, high: int) -> Finding | None:
-    """stride height and width must be at most {high}, but along an axis on which the result has size 1"""
-    if op.stride is None or op.ofm is None:
-        return unknown("stride")
-    sizes = op.size(op.ofm, "H"), op.size(op.ofm, "W")
-    stepping = [s for s, size in zip(op.stride, sizes, strict=True) if size != 1]
-    return all_within(op.stride, None, high, "stride") if any(s > high for s in stepping) else None
-
-
-@rule("activation-in")
-def activation_in(op: Facts, *, kinds: tuple[str, ...]) -> Finding | None:
-    """the fused activation must be one of {kinds}"""
-    if op.activation is None:
-        return unknown("the fused activation")
-    return None if op.activation in kinds else fails(f"activation {op.activation}")
-
-
-@rule("matmul-depth")
-def matmul_depth(op: Facts, *, high: int) -> Finding | None:
-    """the axis that a product of matrices sums along must have at most {high} elements"""
-    if op.ifm is None or op.ifm.rank < 2:
-        return unknown("the depth")
-    depth = op.ifm.shape[-2 if op.attr("adj_x") else -1]
-    return within(depth, None, high, "depth")
