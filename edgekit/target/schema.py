@@ -125,7 +125,7 @@ class RuleUse(_Strict):
 
     rule: str = ""
     params: Mapping[str, Any] = Field(default_factory=dict)
-    any_of: tuple[tuple[RuleUse, ...], ...] = Field(default=(), strict=False)
+    any_of: tuple[Annotated[tuple[RuleUse, ...], Field(strict=False)], ...] = Field(default=(), strict=False)
     when: tuple[RuleUse, ...] = Field(default=(), strict=False)
     unless: tuple[RuleUse, ...] = Field(default=(), strict=False)
     outcome: OutcomeField = Outcome.FAIL

@@ -105,3 +105,12 @@ def matmul_depth(op: Facts, *, high: int) -> Finding | None:
         return unknown("the depth")
     depth = op.ifm.shape[-2 if op.attr("adj_x") else -1]
     return within(depth, None, high, "depth")
+
+
+@rule("lstm-plain")
+def lstm_plain(op: Facts) -> Finding | None:
+    """an LSTM must have weights for all four gates, and no peepholes, projection or layer norm"""
+    if any(op.operand(i) is None for i in range(1, 9)):
+        return fails("a gate without weights")
+    odd = [i for i in (*range(9, 12), 16, 17, *range(20, 24)) if op.operand(i) is not None]
+    return fails(f"operand {odd[0]}") if odd else None
