@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from edgekit.diagnostics import EdgekitError, Where, error
 from edgekit.target.catalogue import Catalogue, near
 from edgekit.target.check import checked
 from edgekit.target.extend import extended, settled
+from edgekit.target.groups import ungrouped
 from edgekit.target.schema import Target
 from edgekit.target.tree import Tree, read_tree, refused
 
@@ -126,7 +127,7 @@ def resolved(path: Path, on: Shelf) -> Tree:
         EdgekitError: EK207 for mistakes of form, cycles, or an `extends` that leads out of the folder.
     """
     chain = [path]
-    trees = [read_tree(path)]
+    trees = [_read(path)]
     while (parent := _parent(trees[-1], chain[-1], on)) is not None:
         file, line = str(chain[-1]), trees[-1].where(("extends",)).line
         if parent.resolve() in {p.resolve() for p in chain}:
@@ -138,11 +139,25 @@ def resolved(path: Path, on: Shelf) -> Tree:
         if len(chain) == MAX_CHAIN:
             raise refused(file, line, f"more than {MAX_CHAIN} descriptors extend each other")
         chain.append(parent)
-        trees.append(read_tree(parent))
+        trees.append(_read(parent))
     tree = settled(trees.pop())
     while trees:
         tree = extended(tree, trees.pop())
     return tree
+
+
+def _read(path: Path) -> Tree:
+    """Reads a file; families are read once for all that extend them."""
+    try:
+        state = path.stat()
+    except OSError:
+        return read_tree(path)  # which says what is wrong
+    return _read_once(path, state.st_mtime_ns, state.st_size)
+
+
+@lru_cache(maxsize=256)
+def _read_once(path: Path, changed: int, size: int) -> Tree:
+    return ungrouped(read_tree(path))
 
 
 def _parent(tree: Tree, path: Path, on: Shelf) -> Path | None:

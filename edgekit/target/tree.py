@@ -16,7 +16,7 @@ from typing import Any
 from edgekit.diagnostics import Diagnostic, EdgekitError, Where, error
 
 MAX_BYTES = 1 << 20
-MAX_KEY = 200
+MAX_KEY = 1000
 MAX_DEPTH = 40
 MAX_DIGITS = 30
 

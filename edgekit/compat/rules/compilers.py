@@ -44,18 +44,6 @@ def size_from_end(op: Facts, *, of: str, axis: int, high: int) -> Finding | None
     return worst(within(v.shape[axis], None, high, f"axis {axis} of size") for v in values)
 
 
-@rule("plane-area")
-def plane_area(op: Facts, *, of: str = "ifm", high: int) -> Finding | None:
-    """height times width of {of} must be at most {high}"""
-    for value in op.tensors(of):
-        height, width = op.size(value, "H"), op.size(value, "W")
-        if height is None or width is None:
-            return unknown("height and width")
-        if height * width > high:
-            return fails(f"{height}x{width}")
-    return None
-
-
 @rule("scales-given")
 def scales_given(op: Facts, *, of: str = "feature-maps", but: tuple[str, ...] = ()) -> Finding | None:
     """{of} must carry quantisation parameters, unless their dtype is one of {but}"""

@@ -137,3 +137,15 @@ def _one_dtype(found: list[str | None]) -> Finding | None:
     if len(known) > 1:
         return fails(", ".join(known))
     return unknown("a dtype") if None in found else None
+
+
+@rule("hw-product-max")
+def hw_product_max(op: Facts, *, of: str, high: int) -> Finding | None:
+    """height times width of {of} must be at most {high}"""
+    return worst(
+        within(_product(op.size(v, "H"), op.size(v, "W")), None, high, "H x W =") for v in op.tensors(of)
+    )
+
+
+def _product(height: int | None, width: int | None) -> int | None:
+    return None if height is None or width is None else height * width
