@@ -77,7 +77,9 @@ class TFLiteFacts(Facts):
         ifm, kernel, stride, dilation = self.ifm, self.kernel, self.stride, self.dilation
         if self.padding == "VALID":
             return 0, 0, 0, 0
-        if ifm is None or kernel is None or stride is None or dilation is None or self.name == "TRANSPOSE_CONV":
+        if ifm is None or self.name == "TRANSPOSE_CONV":
+            return None
+        if kernel is None or stride is None or dilation is None:
             return None
         sizes = self.size(ifm, "H"), self.size(ifm, "W")
         totals = []

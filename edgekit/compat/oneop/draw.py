@@ -1,7 +1,7 @@
 """`Draw`: the knobs of a one-op model, at their base values, turned by name, or drawn at random.
 
-A family of models is written once, as a function that asks a `Draw` for its knobs. A campaign draws them with a
-seed; a probe holds all at their base values and turns one.
+A family of models is written once, as a function that asks a `Draw` for its knobs. A campaign draws them with
+a seed; a probe holds all at their base values and turns one.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 T = TypeVar("T")
 
 _TURNED = 0.3
-"""Share of the knobs that leave their base value in a random draw: more, and every model fails for many reasons."""
+"""Share of the knobs that leave their base in a draw: with more, models fail for many reasons at once."""
 _AT_LIMIT = 0.45
 """Share of the drawn sizes that lie next to one of the limits that the family names."""
 

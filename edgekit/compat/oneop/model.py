@@ -20,7 +20,7 @@ SKIPPED = 1 << 26
 """Elements beyond which a model is not worth compiling."""
 
 
-class Meaningless(ValueError):
+class Meaningless(ValueError):  # noqa: N818 - not a mistake, a draw to throw away
     """The knobs contradict each other: there is no such op."""
 
 
@@ -51,7 +51,9 @@ class OneOp:
     def lowered(self) -> Lowered:
         """Returns the ledger of the model."""
         graph = self.graph()
-        return Lowered("tflite", graph, tuple(map(TensorMap, graph.inputs)), tuple(map(TensorMap, graph.outputs)))
+        return Lowered(
+            "tflite", graph, tuple(map(TensorMap, graph.inputs)), tuple(map(TensorMap, graph.outputs))
+        )
 
     def to_bytes(self) -> bytes:
         """Returns the `.tflite` file."""
@@ -70,7 +72,7 @@ def feature_map(draw: Draw, shape: Sequence[int], *, dtype: str, name: str) -> V
     """Returns a tensor that is computed at run time, quantised as its dtype asks for.
 
     Args:
-        draw: Turns `<name>_quant`: `normal`, `none`, `per-axis` or `odd-zero` (a zero point that few kernels take).
+        draw: Turns `<name>_quant`: `normal`, `none`, `per-axis` or `odd-zero` (an unusual zero point).
         shape: Its sizes.
         dtype: Its dtype.
         name: Prefix of its knobs.

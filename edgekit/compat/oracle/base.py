@@ -19,7 +19,7 @@ class Placement:
 
     Attributes:
         unit: `npu`, `cpu`, or `none` where the tool refuses the op and has no other place for it.
-        reason: Why it is not on the accelerator, in the tool's words; empty if it is, or if the tool is silent.
+        reason: Why it is not on the accelerator, in the tool's words, if the tool says so.
         stages: Where the tool decides in several steps, the answer of each, in their order.
     """
 

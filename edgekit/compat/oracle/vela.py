@@ -5,10 +5,11 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from edgekit.compat.oracle import vela_output
-from edgekit.compat.oracle.base import ACCELERATOR, CPU, Opinion, Placement
+from edgekit.compat.oracle.base import ACCELERATOR, CPU, Layer, Opinion, Placement
 from edgekit.compat.oracle.find import Tool, command_for
 from edgekit.compat.oracle.process import Finished, last_words, run_tool
 from edgekit.diagnostics import EdgekitError, error
@@ -52,25 +53,27 @@ class Vela:
             run = [*command, given.name, *chosen, "--output-dir=out"]
             finished = run_tool("Vela", run, folder, timeout_s=self.timeout_s)
             answer = _answer(folder / "out", finished)
-        version = self.version(command)
+        version = _version(tuple(command))
         placements = _placements(source, answer, vela_output.reasons(finished.output))
         return Opinion(
             self.name, version, configuration, placements, answer.layers, answer.figures, answer.compiled
         )
 
-    def version(self, command: list[str]) -> str:
-        """Returns the version that the program reports."""
-        with tempfile.TemporaryDirectory(prefix="edgekit-vela-") as made:
-            finished = run_tool("Vela", [*command, "--version"], Path(made), timeout_s=60.0)
-        lines = finished.output.split()
-        if finished.status != 0 or not lines:
-            raise _unclear("it does not tell its version", finished)
-        return lines[-1]
+
+@cache
+def _version(command: tuple[str, ...]) -> str:
+    """Asks a program for its version; once, as it takes as long as a small model."""
+    with tempfile.TemporaryDirectory(prefix="edgekit-vela-") as made:
+        finished = run_tool("Vela", [*command, "--version"], Path(made), timeout_s=60.0)
+    words = finished.output.split()
+    if finished.status != 0 or not words:
+        raise _unclear("it does not tell its version", finished)
+    return words[-1]
 
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    layers: tuple[vela_output.Layer, ...]
+    layers: tuple[Layer, ...]
     figures: Mapping[str, float]
     compiled: bytes
     kept: frozenset[str]
@@ -99,7 +102,9 @@ def _answer(out: Path, finished: Finished) -> _Answer:
 
 def _kept(compiled: Lowered) -> frozenset[str]:
     names = compiled.main.names
-    return frozenset(names[op.outputs[0]] for op in compiled.main.ops if op.op != COMMAND_STREAM and op.outputs)
+    return frozenset(
+        names[op.outputs[0]] for op in compiled.main.ops if op.op != COMMAND_STREAM and op.outputs
+    )
 
 
 def _placements(source: Lowered, answer: _Answer, reasons: Mapping[str, str]) -> dict[str, Placement]:

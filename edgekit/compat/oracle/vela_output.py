@@ -9,10 +9,17 @@ import re
 from edgekit.compat.oracle.base import ACCELERATOR, CPU, Layer
 
 _UNITS = {"NPU": ACCELERATOR, "CPU": CPU}
-_MEMORIES = {"SRAM AC": "sram", "DRAM AC": "dram", "OnFlash AC": "on-chip flash", "OffFlash AC": "off-chip flash"}
+_MEMORIES = {
+    "SRAM AC": "sram",
+    "DRAM AC": "dram",
+    "OnFlash AC": "on-chip flash",
+    "OffFlash AC": "off-chip flash",
+}
 _NEEDED = ("Original Operator", "NNG Operator", "Target", "Op Cycles", "MAC Count", "Name", *_MEMORIES)
 _WARNING = re.compile(r"^Warning \(supported operators\) operator: (?P<op>\S+), ofm: '(?P<name>.*)'$")
-_FAILURE = re.compile(r"^(?:RuntimeError|Error|\w*Error)\b: *(?:Compilation failed: *)?(?:Error: *)?(?P<why>.+)$")
+_FAILURE = re.compile(
+    r"^(?:RuntimeError|Error|\w*Error)\b: *(?:Compilation failed: *)?(?:Error: *)?(?P<why>.+)$"
+)
 
 
 def layers(text: str) -> tuple[Layer, ...]:
@@ -96,5 +103,7 @@ def failure(output: str) -> str:
         return ""
     first = _FAILURE.match(lines[at])
     assert first is not None
-    rest = [line.strip(" -") for line in lines[at + 1 : at + 3] if line.startswith("  ") or line.startswith(" -")]
+    rest = [
+        line.strip(" -") for line in lines[at + 1 : at + 3] if line.startswith("  ") or line.startswith(" -")
+    ]
     return "; ".join([first["why"].rstrip("."), *rest])

@@ -49,11 +49,13 @@ def transpose_sizes(op: Facts, *, high: int) -> Finding | None:
 
 
 @rule("transpose-words")
-def transpose_words(op: Facts, *, rank: int, channels_kept: int, channels_swapped: int, high: int) -> Finding | None:
+def transpose_words(
+    op: Facts, *, rank: int, channels_kept: int, channels_swapped: int, high: int
+) -> Finding | None:
     """rank {rank} at most, and height and width or width and channels swapped, within sizes
 
-    Channels in place may have up to `channels_kept` elements; under swapped height and width (up to `high` each,
-    batch 1) up to `channels_swapped`; swapped width and channels up to `high` each.
+    Channels in place may have up to `channels_kept` elements; under swapped height and width (up to `high`
+    each, batch 1) up to `channels_swapped`; swapped width and channels up to `high` each.
     """
     found = _moved(op)
     if found is None:

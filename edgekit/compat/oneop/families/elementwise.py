@@ -34,8 +34,9 @@ def shape_of(draw: Draw, *, near: tuple[int, ...] = (16,), high: int = 48) -> tu
     return sizes[len(sizes) - rank :]
 
 
-@family("ABS", "NEG", "RELU", "RELU6", "RELU_N1_TO_1", "RELU_0_TO_1", "LOGISTIC", "TANH", "EXP", "LOG", "RSQRT", "SQRT",
-        "GELU", "ELU", "HARD_SWISH", "LEAKY_RELU", "LOG_SOFTMAX", "SQUARE", "SIN", "CEIL", "ROUND")  # fmt: skip
+@family("ABS", "NEG", "RELU", "RELU6", "RELU_N1_TO_1", "RELU_0_TO_1", "LOGISTIC", "TANH", "EXP", "LOG",
+        "RSQRT", "SQRT", "GELU", "ELU", "HARD_SWISH", "LEAKY_RELU", "LOG_SOFTMAX", "SQUARE", "SIN", "CEIL",
+        "ROUND")  # fmt: skip
 def unary(draw: Draw, name: str) -> Emitted:
     """One operand, a result of the same shape."""
     dtype = draw.one_of("dtype", "int8", "int16", "int16", "uint8", "uint8", "float32", "int32")
@@ -68,7 +69,9 @@ def softmax(draw: Draw, name: str) -> Emitted:
     return Emitted(name, (ifm,), (ofm,), {"beta": draw.one_of("beta", 1.0, 0.5, 0.0)})
 
 
-@family("ADD", "SUB", "MUL", "DIV", "MINIMUM", "MAXIMUM", "SQUARED_DIFFERENCE", "POW", "FLOOR_DIV", "FLOOR_MOD")
+@family(
+    "ADD", "SUB", "MUL", "DIV", "MINIMUM", "MAXIMUM", "SQUARED_DIFFERENCE", "POW", "FLOOR_DIV", "FLOOR_MOD"
+)
 def binary(draw: Draw, name: str) -> Emitted:
     """Two operands that may be broadcast, or be constant."""
     dtype = draw.one_of("dtype", "int8", "int8", "int16", "uint8", "float32", "int32", "int64")
@@ -81,7 +84,9 @@ def binary(draw: Draw, name: str) -> Emitted:
     ofm = feature_map(draw, shape, dtype=dtype if result == "same" else result, name="ofm")
     attrs: dict[str, Any] = {}
     if name in ("ADD", "SUB", "MUL", "DIV"):
-        attrs["fused_activation_function"] = draw.one_of("activation", "NONE", "RELU", "RELU6", "RELU_N1_TO_1", "TANH")
+        attrs["fused_activation_function"] = draw.one_of(
+            "activation", "NONE", "RELU", "RELU6", "RELU_N1_TO_1", "TANH"
+        )
     operands = (second, first) if draw.one_of("swapped", False, True) else (first, second)
     return Emitted(name, operands, (ofm,), attrs)
 
@@ -96,7 +101,7 @@ def _second(draw: Draw, shape: tuple[int, ...], dtype: str) -> Value:
     value = feature_map(draw, smaller.get(kind, shape), dtype=dtype, name="ifm2")
     if kind not in ("constant", "scalar"):
         return value
-    data = np.asarray(draw.random.integers(1, 90, value.shape), value.dtype)
+    data = np.asarray(draw.random.integers(1, 90, value.static_shape), value.dtype)
     return Value(value.dtype, value.shape, data, value.quant)
 
 

@@ -37,7 +37,9 @@ def reduction(draw: Draw, name: str) -> Emitted:
     given = axes if counted else tuple(a - rank for a in axes)
     ifm = feature_map(draw, shape, dtype=dtype, name="ifm")
     ofm = feature_map(draw, result, dtype=dtype, name="ofm")
-    return Emitted(name, (ifm, steering(draw, np.asarray(given, "int32"), "axes")), (ofm,), {"keep_dims": keep})
+    return Emitted(
+        name, (ifm, steering(draw, np.asarray(given, "int32"), "axes")), (ofm,), {"keep_dims": keep}
+    )
 
 
 @family("ARG_MAX", "ARG_MIN")

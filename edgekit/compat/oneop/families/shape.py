@@ -164,7 +164,7 @@ def strided_slice(draw: Draw, name: str) -> Emitted:
     strides[axis] = step
     result = [*shape]
     result[axis] = -(-shape[axis] // abs(step))
-    attrs = {key: 0 for key in ("begin_mask", "end_mask", "ellipsis_mask", "new_axis_mask", "shrink_axis_mask")}
+    attrs = dict.fromkeys(("begin_mask", "end_mask", "ellipsis_mask", "new_axis_mask", "shrink_axis_mask"), 0)
     if step < 0:
         begin[axis], attrs["end_mask"] = shape[axis] - 1, 1 << axis
     masks = draw.one_of("masks", "none", "begin", "end", "shrink", "ellipsis", "new-axis")
@@ -242,9 +242,10 @@ def gather(draw: Draw, name: str) -> Emitted:
         raise Meaningless("the batch axes reach beyond the axis")
     kind = draw.one_of("indices_dtype", "int32", "int64", "int16")
     picks = np.zeros((*shape[:batch], draw.size("picks", 3, 20)), kind)
-    ofm = feature_map(draw, [*shape[:axis], *picks.shape[batch:], *shape[axis + 1 :]], dtype=dtype, name="ofm")
-    chosen = Value(picks.dtype, picks.shape, picks if draw.often("indices_from", "constant", "run time") == "constant"
-                   else None)  # fmt: skip
+    result = [*shape[:axis], *picks.shape[batch:], *shape[axis + 1 :]]
+    ofm = feature_map(draw, result, dtype=dtype, name="ofm")
+    known = draw.often("indices_from", "constant", "run time") == "constant"
+    chosen = Value(picks.dtype, picks.shape, picks if known else None)
     return Emitted(name, (ifm, chosen), (ofm,), {"axis": axis, "batch_dims": batch})
 
 

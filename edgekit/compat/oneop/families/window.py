@@ -89,7 +89,7 @@ def _kernel(draw: Draw, base: int = 3) -> tuple[int, int]:
     )
 
 
-def _result(ifm: Value, kernel: tuple[int, int], channels: int, draw: Draw, attrs: Attrs, dtype: str) -> Value:
+def _result(draw: Draw, ifm: Value, kernel: tuple[int, int], channels: int, attrs: Attrs) -> Value:
     sizes = [
         conv_size(size, k, attrs[f"stride_{a}"], attrs.get(f"dilation_{a}_factor", 1), attrs["padding"])
         for a, size, k in zip("hw", ifm.shape[1:3], kernel, strict=True)
@@ -97,7 +97,7 @@ def _result(ifm: Value, kernel: tuple[int, int], channels: int, draw: Draw, attr
     if any(s is None or s < 1 for s in sizes):
         raise Meaningless("the window is larger than the tensor")
     shape = (ifm.shape[0] or 1, *(s or 1 for s in sizes), channels)
-    return feature_map(draw, shape, dtype=dtype, name="ofm")
+    return feature_map(draw, shape, dtype=ifm.dtype.name, name="ofm")
 
 
 @family("CONV_2D", "DEPTHWISE_CONV_2D")
@@ -124,7 +124,7 @@ def convolution(draw: Draw, name: str) -> Emitted:
         if channels % groups or made % groups:
             raise Meaningless("the channels cannot be grouped")
         shape, axis = (made, *kernel, channels // groups), 0
-    ofm = _result(ifm, kernel, made, draw, attrs, dtype)
+    ofm = _result(draw, ifm, kernel, made, attrs)
     operands = (ifm, weights(draw, shape, axis, dtype=dtype), bias(draw, made, dtype=dtype))
     return Emitted(name, operands, (ofm,), attrs)
 
@@ -135,12 +135,12 @@ def transposed(draw: Draw, name: str) -> Emitted:
     dtype = _dtype(draw)
     ifm = _input(draw, dtype, high=12)
     kernel = _kernel(draw, 3)
-    attrs: Attrs = {"padding": draw.often("padding", "SAME", "VALID"), **_strides(draw, 2), **_activation(draw)}
+    mode = draw.often("padding", "SAME", "VALID")
+    attrs: Attrs = {"padding": mode, **_strides(draw, 2), **_activation(draw)}
     extra = draw.one_of("extra", 0, 1, -1)
-    sizes = [
-        int(size or 1) * attrs[f"stride_{a}"] + (max(k - attrs[f"stride_{a}"], 0) if attrs["padding"] == "VALID" else 0)
-        for a, size, k in zip("hw", ifm.shape[1:3], kernel, strict=True)
-    ]
+    strides = attrs["stride_h"], attrs["stride_w"]
+    rims = [max(k - s, 0) if mode == "VALID" else 0 for k, s in zip(kernel, strides, strict=True)]
+    sizes = [int(d or 1) * s + r for d, s, r in zip(ifm.shape[1:3], strides, rims, strict=True)]
     made = draw.size("filters", 8, 24)
     shape = (ifm.shape[0] or 1, sizes[0] + extra, sizes[1], made)
     ofm = feature_map(draw, shape, dtype=dtype, name="ofm")
@@ -162,4 +162,4 @@ def pooling(draw: Draw, name: str) -> Emitted:
         "filter_width": kernel[1],
         **_activation(draw),
     }
-    return Emitted(name, (ifm,), (_result(ifm, kernel, int(ifm.shape[3] or 1), draw, attrs, dtype),), attrs)
+    return Emitted(name, (ifm,), (_result(draw, ifm, kernel, int(ifm.shape[3] or 1), attrs),), attrs)
