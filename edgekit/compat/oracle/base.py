@@ -18,11 +18,15 @@ class Placement:
     """Where the vendor's tool puts an op.
 
     Attributes:
+        name: The first tensor that the op writes, as the file calls it.
+        op: The op's kind, in the file's dialect.
         unit: `npu`, `cpu`, or `none` where the tool refuses the op and has no other place for it.
         reason: Why it is not on the accelerator, in the tool's words, if the tool says so.
         stages: Where the tool decides in several steps, the answer of each, in their order.
     """
 
+    name: str
+    op: str
     unit: str
     reason: str = ""
     stages: Mapping[str, bool] = field(default_factory=dict)
@@ -64,7 +68,7 @@ class Opinion:
         oracle: Name of the oracle.
         version: Version of the tool.
         configuration: The chip's name for the tool.
-        placements: By the name of the first tensor that the source op writes.
+        placements: One for each op of the file's main graph, in its order.
         layers: The steps of the compiled model, in order.
         figures: Estimates for the whole model, by the tool's names.
         compiled: The compiled file's bytes, if the tool writes one.
@@ -73,7 +77,7 @@ class Opinion:
     oracle: str
     version: str
     configuration: str
-    placements: Mapping[str, Placement]
+    placements: tuple[Placement, ...]
     layers: tuple[Layer, ...] = ()
     figures: Mapping[str, float] = field(default_factory=dict)
     compiled: bytes | None = None
@@ -92,7 +96,7 @@ class Oracle(Protocol):
             configuration: The chip's name for the tool.
 
         Returns:
-            The placements by output tensor, and what else the tool tells.
+            The placements op by op, and what else the tool tells.
 
         Raises:
             EdgekitError: EK501 if the tool is not installed, EK502 if it dies, EK504 if it does not finish,

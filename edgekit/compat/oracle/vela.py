@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -11,6 +11,7 @@ from pathlib import Path
 from edgekit.compat.oracle import vela_output
 from edgekit.compat.oracle.base import ACCELERATOR, CPU, Layer, Opinion, Placement
 from edgekit.compat.oracle.find import Tool, command_for
+from edgekit.compat.oracle.naming import with_distinct_names
 from edgekit.compat.oracle.process import Finished, last_words, run_tool
 from edgekit.diagnostics import EdgekitError, error
 from edgekit.lowering.ledger import Lowered
@@ -48,13 +49,14 @@ class Vela:
         with tempfile.TemporaryDirectory(prefix="edgekit-vela-") as made:
             folder = Path(made)
             given = folder / "model.tflite"  # a name that Vela cannot trip over
-            given.write_bytes(file.read_bytes())
+            payload, written = with_distinct_names(source, file.read_bytes())
+            given.write_bytes(payload)
             chosen = [f"--accelerator-config={configuration}", "--verbose-performance", *self.options]
             run = [*command, given.name, *chosen, "--output-dir=out"]
             finished = run_tool("Vela", run, folder, timeout_s=self.timeout_s)
             answer = _answer(folder / "out", finished)
         version = _version(tuple(command))
-        placements = _placements(source, answer, vela_output.reasons(finished.output))
+        placements = _placements(source, written, answer, vela_output.reasons(finished.output))
         return Opinion(
             self.name, version, configuration, placements, answer.layers, answer.figures, answer.compiled
         )
@@ -107,18 +109,27 @@ def _kept(compiled: Lowered) -> frozenset[str]:
     )
 
 
-def _placements(source: Lowered, answer: _Answer, reasons: Mapping[str, str]) -> dict[str, Placement]:
-    """Returns the unit of each source op; both of Vela's answers must agree on what the CPU keeps."""
-    names = source.main.names
-    written = {names[op.outputs[0]] for op in source.main.ops if op.outputs}
-    told = {layer.name for layer in answer.layers if layer.unit == CPU} & written
-    if told != answer.kept & written:
-        odd = sorted(told ^ (answer.kept & written))
+def _placements(
+    source: Lowered, written: Sequence[str], answer: _Answer, reasons: Mapping[str, str]
+) -> tuple[Placement, ...]:
+    """Returns the unit of each source op; both of Vela's answers must agree on what the CPU keeps.
+
+    Args:
+        source: The file as the caller has it.
+        written: The tensor that each op writes, as Vela was told.
+        answer: What Vela left.
+        reasons: Why ops stay on the CPU, by tensor.
+    """
+    told = {layer.name for layer in answer.layers if layer.unit == CPU} & set(written)
+    if told != answer.kept & set(written):
+        odd = sorted(told ^ (answer.kept & set(written)))
         raise error("EK522", "Vela's table of layers and its compiled file disagree", notes=odd[:8])
-    return {
-        name: Placement(CPU, reasons.get(name, "")) if name in told else Placement(ACCELERATOR)
-        for name in (names[op.outputs[0]] for op in source.main.ops if op.outputs)
-    }
+    names = source.main.names
+    placements = []
+    for op, name in zip(source.main.ops, written, strict=True):
+        unit, reason = (CPU, reasons.get(name, "")) if name in told else (ACCELERATOR, "")
+        placements.append(Placement(names[op.outputs[0]] if op.outputs else "", op.op, unit, reason))
+    return tuple(placements)
 
 
 def _unclear(why: str, finished: Finished) -> EdgekitError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from edgekit.compat.facts import Facts
 from edgekit.compat.finding import Finding, fails, unknown
-from edgekit.compat.rules.judging import all_within, within, worst
+from edgekit.compat.rules.judging import all_within, fixed_shape, within, worst
 from edgekit.compat.rules.registry import rule
 
 
@@ -40,8 +40,22 @@ def same_outline(op: Facts) -> Finding | None:
 @rule("size-from-end")
 def size_from_end(op: Facts, *, of: str, axis: int, high: int) -> Finding | None:
     """the size of {of} along axis {axis} (from the end) must be at most {high}"""
-    values = [v for v in op.tensors(of) if v.rank >= -axis]
-    return worst(within(v.shape[axis], None, high, f"axis {axis} of size") for v in values)
+    shapes = [fixed_shape(v) for v in op.tensors(of)]
+    sizes = [None if s is None else s[axis] for s in shapes if s is None or len(s) >= -axis]
+    return worst(within(size, None, high, f"axis {axis} of size") for size in sizes)
+
+
+@rule("plane-area")
+def plane_area(op: Facts, *, of: str = "ifm", high: int) -> Finding | None:
+    """height times width of {of} must be at most {high}"""
+    for value in op.tensors(of):
+        shape = fixed_shape(value)
+        if shape is None:
+            return unknown("height and width")
+        height, width = ((1, 1, *shape)[-3], (1, *shape)[-2])
+        if height * width > high:
+            return fails(f"{height}x{width}")
+    return None
 
 
 @rule("scales-given")
@@ -91,7 +105,8 @@ def matmul_depth(op: Facts, *, high: int) -> Finding | None:
     """the axis that a product of matrices sums along must have at most {high} elements"""
     if op.ifm is None or op.ifm.rank < 2:
         return unknown("the depth")
-    depth = op.ifm.shape[-2 if op.attr("adj_x") else -1]
+    shape = fixed_shape(op.ifm)
+    depth = None if shape is None else shape[-2 if op.attr("adj_x") else -1]
     return within(depth, None, high, "depth")
 
 

@@ -7,6 +7,7 @@ from itertools import combinations
 
 from edgekit.compat.facts import Facts
 from edgekit.compat.finding import Finding, fails, unknown
+from edgekit.compat.rules.judging import fixed_shape
 from edgekit.compat.rules.registry import rule
 
 Moved = tuple[tuple[int, ...], tuple[int, ...]]
@@ -15,7 +16,7 @@ Moved = tuple[tuple[int, ...], tuple[int, ...]]
 def _moved(op: Facts) -> Moved | None:
     """Returns shape and permutation of a transpose."""
     perm = op.ints("perm")
-    shape = None if op.ifm is None else op.ifm.static_shape
+    shape = fixed_shape(op.ifm)
     if perm is None or shape is None or len(perm) != len(shape):
         return None
     return shape, tuple(p % len(shape) for p in perm)
@@ -78,7 +79,7 @@ def transpose_words(
 @rule("slice-steps")
 def slice_steps(op: Facts) -> Finding | None:
     """steps must be positive, and 1 but along height and width"""
-    steps, shape = op.ints("strides"), None if op.ifm is None else op.ifm.static_shape
+    steps, shape = op.ints("strides"), fixed_shape(op.ifm)
     if steps is None or shape is None:
         return unknown("the steps")
     along = _steps_by_axis(op, steps, len(shape))

@@ -6,6 +6,7 @@ import math
 
 from edgekit.compat.facts import Facts
 from edgekit.compat.finding import Finding, fails, unknown
+from edgekit.compat.rules.judging import fixed_shape
 from edgekit.compat.rules.registry import rule
 
 Reduced = tuple[tuple[int, ...], tuple[bool, ...]]
@@ -13,8 +14,7 @@ Reduced = tuple[tuple[int, ...], tuple[bool, ...]]
 
 
 def _reduced(op: Facts) -> Reduced | None:
-    ifm, axes = op.ifm, op.axes
-    shape = None if ifm is None else ifm.static_shape
+    axes, shape = op.axes, fixed_shape(op.ifm)
     if shape is None or axes is None:
         return None
     lead = max(0, 4 - len(shape))
