@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from edgekit.compat.oracle import vela_output
-from edgekit.compat.oracle.base import ACCELERATOR, CPU, Layer, Opinion, Placement
+from edgekit.compat.oracle.base import ACCELERATOR, CPU, NOWHERE, Layer, Opinion, Placement
 from edgekit.compat.oracle.find import Tool, command_for
 from edgekit.compat.oracle.naming import with_distinct_names
 from edgekit.compat.oracle.process import Finished, last_words, run_tool
@@ -51,7 +51,8 @@ class Vela:
             given = folder / "model.tflite"  # a name that Vela cannot trip over
             payload, written = with_distinct_names(source, file.read_bytes())
             given.write_bytes(payload)
-            chosen = [f"--accelerator-config={configuration}", "--verbose-performance", *self.options]
+            told = ["--verbose-performance", "--enable-debug-db"]
+            chosen = [f"--accelerator-config={configuration}", *told, *self.options]
             run = [*command, given.name, *chosen, "--output-dir=out"]
             finished = run_tool("Vela", run, folder, timeout_s=self.timeout_s)
             answer = _answer(folder / "out", finished)
@@ -75,11 +76,19 @@ def _version(command: tuple[str, ...]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
+    """What Vela left in its folder.
+
+    Attributes:
+        layers: The table of layers.
+        figures: The summary.
+        compiled: The compiled file.
+        kept: Of each op of the file, whether it stays on the CPU, by the debug database.
+    """
+
     layers: tuple[Layer, ...]
     figures: Mapping[str, float]
     compiled: bytes
-    kept: frozenset[str]
-    """Tensors that builtin ops of the compiled file write: they run on the CPU."""
+    kept: list[bool | None]
 
 
 def _answer(out: Path, finished: Finished) -> _Answer:
@@ -90,29 +99,27 @@ def _answer(out: Path, finished: Finished) -> _Answer:
             f"Vela refuses the file: {reason}" if reason else "Vela refuses the file",
             notes=last_words(finished.output),
         )
-    compiled, layers = out / "model_vela.tflite", out / "model_per-layer.csv"
-    if not compiled.is_file() or not layers.is_file():
-        raise _unclear("it ended with status 0 and left no compiled file or no table of layers", finished)
+    names = ("model_vela.tflite", "model_per-layer.csv", "model_debug.xml")
+    compiled, layers, database = (out / name for name in names)
+    if not all(path.is_file() for path in (compiled, layers, database)):
+        raise _unclear("it ended with status 0 and left no compiled file or no tables", finished)
     try:
         figures = [vela_output.figures(path.read_text()) for path in sorted(out.glob("model_summary_*.csv"))]
-        payload = compiled.read_bytes()
-        kept = _kept(read_tflite(payload))
-        return _Answer(vela_output.layers(layers.read_text()), figures[0] if figures else {}, payload, kept)
-    except (ValueError, EdgekitError) as failure:
+        tables = vela_output.database(database.read_text(errors="replace"))
+        return _Answer(
+            vela_output.layers(layers.read_text()),
+            figures[0] if figures else {},
+            compiled.read_bytes(),
+            vela_output.kept_by_cpu(tables),
+        )
+    except ValueError as failure:
         raise _unclear(str(failure), finished) from failure
-
-
-def _kept(compiled: Lowered) -> frozenset[str]:
-    names = compiled.main.names
-    return frozenset(
-        names[op.outputs[0]] for op in compiled.main.ops if op.op != COMMAND_STREAM and op.outputs
-    )
 
 
 def _placements(
     source: Lowered, written: Sequence[str], answer: _Answer, reasons: Mapping[str, str]
 ) -> tuple[Placement, ...]:
-    """Returns the unit of each source op; both of Vela's answers must agree on what the CPU keeps.
+    """Returns the unit of each source op; the compiled file must hold just the ops that the CPU keeps.
 
     Args:
         source: The file as the caller has it.
@@ -120,16 +127,30 @@ def _placements(
         answer: What Vela left.
         reasons: Why ops stay on the CPU, by tensor.
     """
-    told = {layer.name for layer in answer.layers if layer.unit == CPU} & set(written)
-    if told != answer.kept & set(written):
-        odd = sorted(told ^ (answer.kept & set(written)))
-        raise error("EK522", "Vela's table of layers and its compiled file disagree", notes=odd[:8])
-    names = source.main.names
+    ops, names = source.main.ops, source.main.names
+    if len(answer.kept) < len(ops):
+        raise error("EK522", f"Vela's debug database has {len(answer.kept)} of {len(ops)} ops")
+    kept = answer.kept[: len(ops)]  # those of nested graphs follow
+    _compare([op.op for op, on_cpu in zip(ops, kept, strict=True) if on_cpu], answer.compiled)
     placements = []
-    for op, name in zip(source.main.ops, written, strict=True):
-        unit, reason = (CPU, reasons.get(name, "")) if name in told else (ACCELERATOR, "")
+    for op, name, on_cpu in zip(ops, written, kept, strict=True):
+        unit = NOWHERE if on_cpu is None else CPU if on_cpu else ACCELERATOR
+        reason = reasons.get(name, "") if unit == CPU else ""
         placements.append(Placement(names[op.outputs[0]] if op.outputs else "", op.op, unit, reason))
     return tuple(placements)
+
+
+def _compare(told: list[str], compiled: bytes) -> None:
+    """Holds the ops that the database leaves to the CPU against those in the compiled file."""
+    try:
+        left = [op.op for op in read_tflite(compiled).main.ops if op.op != COMMAND_STREAM]
+    except EdgekitError as failure:
+        raise error("EK522", f"the file that Vela compiled cannot be read: {failure}") from failure
+    if sorted(left) != sorted(told):
+        odd = [f"{name}: {told.count(name)} and {left.count(name)}" for name in sorted({*told, *left})]
+        raise error(
+            "EK522", "Vela's debug database and its compiled file disagree on the ops of the CPU", notes=odd
+        )
 
 
 def _unclear(why: str, finished: Finished) -> EdgekitError:

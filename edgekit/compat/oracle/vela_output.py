@@ -16,6 +16,9 @@ _MEMORIES = {
     "OffFlash AC": "off-chip flash",
 }
 _NEEDED = ("Original Operator", "NNG Operator", "Target", "Op Cycles", "MAC Count", "Name", *_MEMORIES)
+_TABLES = {"source": ("id", "operator"), "optimised": ("source_id", "operator")}
+_PASSED = "Passthrough"
+"""What the compiler calls an op that it writes as it was."""
 _WARNING = re.compile(r"^Warning \(supported operators\) operator: (?P<op>\S+), ofm: '(?P<name>.*)'$")
 _FAILURE = re.compile(
     r"^(?:RuntimeError|Error|\w*Error)\b: *(?:Compilation failed: *)?(?:Error: *)?(?P<why>.+)$"
@@ -107,3 +110,37 @@ def failure(output: str) -> str:
         line.strip(" -") for line in lines[at + 1 : at + 3] if line.startswith("  ") or line.startswith(" -")
     ]
     return "; ".join([first["why"].rstrip("."), *rest])
+
+
+def database(text: str) -> dict[str, list[dict[str, str]]]:
+    """Reads the debug database (`<model>_debug.xml`): tables of CSV.
+
+    Args:
+        text: The file.
+
+    Returns:
+        The rows of the tables `source` (ops of the file, in order) and `optimised` (what became of them).
+
+    Raises:
+        ValueError: If one of the tables is missing or lacks a column.
+    """
+    tables = {name: _table(text, name) for name in _TABLES}
+    for name, columns in _TABLES.items():
+        if tables[name] and not set(columns) <= tables[name][0].keys():
+            raise ValueError(f"the table `{name}` of the debug database lacks one of {', '.join(columns)}")
+    return tables
+
+
+def _table(text: str, name: str) -> list[dict[str, str]]:
+    match = re.search(rf'<table name="{name}">\s*<!\[CDATA\[\n?(.*?)\]\]>', text, re.DOTALL)
+    if match is None:
+        raise ValueError(f"the debug database has no table `{name}`")
+    return [dict(row) for row in csv.DictReader(io.StringIO(match[1].strip() + "\n"))]
+
+
+def kept_by_cpu(tables: dict[str, list[dict[str, str]]]) -> list[bool | None]:
+    """Tells of each op of the file whether it stays on the CPU; `None` if nothing became of it."""
+    became: dict[str, set[str]] = {}
+    for row in tables["optimised"]:
+        became.setdefault(row["source_id"], set()).add(row["operator"])
+    return [_PASSED in became[row["id"]] if row["id"] in became else None for row in tables["source"]]
