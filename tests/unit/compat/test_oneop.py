@@ -20,13 +20,13 @@ def test_the_base_of_each_family_is_a_file_of_that_op(name: str) -> None:
 
 
 def test_the_same_seed_gives_the_same_file() -> None:
-    first, again = (one_op("CONV_2D", Draw(seed=11)) for _ in range(2))
+    first, again = (one_op("CONV_2D", Draw(seed=2)) for _ in range(2))
     assert first.to_bytes() == again.to_bytes()
-    assert first.to_bytes() != one_op("CONV_2D", Draw(seed=12)).to_bytes()
+    assert first.to_bytes() != one_op("CONV_2D", Draw(seed=4)).to_bytes()
 
 
 def test_a_fixed_knob_wins_and_is_told() -> None:
-    made = one_op("CONV_2D", Draw(fixed={"stride_h": 5}, seed=3))
+    made = one_op("CONV_2D", Draw(fixed={"stride_h": 5, "padding": "SAME"}, seed=2))
     assert made.emitted.attrs["stride_h"] == 5
     assert "stride_h=5" in str(made)
 

@@ -7,8 +7,8 @@ import pytest
 from edgekit.compat.oracle import vela_output
 
 HEAD = (
-    "Original Operator,NNG Operator,Target,Staging Usage,Peak% (Staging),Op Cycles,Network% (cycles),NPU,SRAM AC,"
-    "DRAM AC,OnFlash AC,OffFlash AC,MAC Count,Network% (MAC),Util% (MAC),Name\n"
+    "Original Operator,NNG Operator,Target,Staging Usage,Peak% (Staging),Op Cycles,Network% (cycles),NPU,"
+    "SRAM AC,DRAM AC,OnFlash AC,OffFlash AC,MAC Count,Network% (MAC),Util% (MAC),Name\n"
 )
 LAYERS = HEAD + (
     "Conv2D,Conv2D,NPU,768,16.2,896,9.28,896,192,0,0,480,18432,94.7,16.07,resh\n"
@@ -43,7 +43,13 @@ Failed to parse TFLite file
 
 def test_layers() -> None:
     first, second, third = vela_output.layers(LAYERS)
-    assert (first.name, first.op, first.unit, first.cycles, first.macs) == ("resh", "Conv2D", "npu", 896, 18432)
+    assert (first.name, first.op, first.unit, first.cycles, first.macs) == (
+        "resh",
+        "Conv2D",
+        "npu",
+        896,
+        18432,
+    )
     assert first.memory == {"sram": 192, "dram": 0, "on-chip flash": 0, "off-chip flash": 480}
     assert second.op == "Relu"
     assert (third.unit, third.source) == ("cpu", "Split")
@@ -77,6 +83,38 @@ def test_reasons_by_tensor() -> None:
     assert found["pool"].startswith("kernel width: 9")
     assert found["it's"].startswith("Operation has tensor with unsupported DataType Float32")
     assert set(found) == {"d", "pool", "it's"}
+
+
+DATABASE = """<?xml version='1.0' encoding='UTF-8'?>
+<debug source="x">
+<table name="optimised">
+<![CDATA[
+"id","source_id","operator","kernel_w"
+1,3,"Passthrough",1
+2,2,"Conv2D",1
+3,2,"Relu",1
+]]>
+</table>
+<table name="source">
+<![CDATA[
+"id","operator","ext_key"
+1,"Abs",0
+2,"Conv2D",1
+3,"Cumsum",2
+]]>
+</table>
+</debug>
+"""
+
+
+def test_what_became_of_each_op() -> None:
+    assert vela_output.kept_by_cpu(vela_output.database(DATABASE)) == [None, False, True]
+
+
+@pytest.mark.parametrize("old", ['name="source"', '"source_id"', "<![CDATA["])
+def test_a_database_that_is_not_one(old: str) -> None:
+    with pytest.raises(ValueError, match="database"):
+        vela_output.database(DATABASE.replace(old, "other"))
 
 
 def test_why_it_gave_up() -> None:
