@@ -27,12 +27,16 @@ class Knob:
     Attributes:
         base: The value that every target should take.
         values: What it may be, where that is a list.
-        high: The largest size, where it is a size.
+        low: The smallest size, where it is a size.
+        high: The largest size that is drawn; families may be asked for more.
+        near: Sizes at which accelerators are known to have limits.
     """
 
     base: Any
     values: tuple[Any, ...] = ()
+    low: int | None = None
     high: int | None = None
+    near: tuple[int, ...] = ()
 
 
 @dataclass(slots=True)
@@ -68,7 +72,7 @@ class Draw:
         drawn = base
         if self._free(name):
             drawn = self._size(low, high, near)
-        return int(self._answer(name, drawn, Knob(base, high=high)))
+        return int(self._answer(name, drawn, Knob(base, low=low, high=high, near=near)))
 
     def often(self, name: str, base: T, *others: T) -> T:
         """Returns one of the values of a knob, all with the same chance in a random draw."""
