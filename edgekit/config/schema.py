@@ -45,6 +45,7 @@ class Settings(_Strict):
 
     format: Literal["text", "json", "md", "junit", "github", "sarif"] | None = None
     color: Literal["auto", "always", "never"] | None = None
+    targets: list[str] | None = None
     convert: Convert | None = None
 
     @classmethod

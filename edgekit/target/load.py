@@ -126,24 +126,21 @@ def resolved(path: Path, on: Shelf) -> Tree:
     Raises:
         EdgekitError: EK207 for mistakes of form, cycles, or an `extends` that leads out of the folder.
     """
-    chain = [path]
-    trees = [_read(path)]
-    while (parent := _parent(trees[-1], chain[-1], on)) is not None:
-        file, line = str(chain[-1]), trees[-1].where(("extends",)).line
-        if parent.resolve() in {p.resolve() for p in chain}:
-            raise refused(
-                file,
-                line,
-                f"`extends` goes round in a circle: {' > '.join(p.stem for p in [*chain, parent])}",
-            )
-        if len(chain) == MAX_CHAIN:
-            raise refused(file, line, f"more than {MAX_CHAIN} descriptors extend each other")
-        chain.append(parent)
-        trees.append(_read(parent))
-    tree = settled(trees.pop())
-    while trees:
-        tree = extended(tree, trees.pop())
-    return tree
+    return _on_family(path, on, (path,))
+
+
+def _on_family(path: Path, on: Shelf, chain: tuple[Path, ...]) -> Tree:
+    own = _read(path)
+    parent = _parent(own, path, on)
+    if parent is None:
+        return own
+    file, line = str(path), own.where(("extends",)).line
+    if parent.resolve() in {p.resolve() for p in chain}:
+        circle = " > ".join(p.stem for p in (*chain, parent))
+        raise refused(file, line, f"`extends` goes round in a circle: {circle}")
+    if len(chain) == MAX_CHAIN:
+        raise refused(file, line, f"more than {MAX_CHAIN} descriptors extend each other")
+    return extended(_on_family(parent, on, (*chain, parent)), own)
 
 
 def _read(path: Path) -> Tree:
@@ -157,7 +154,8 @@ def _read(path: Path) -> Tree:
 
 @lru_cache(maxsize=256)
 def _read_once(path: Path, changed: int, size: int) -> Tree:
-    return ungrouped(read_tree(path))
+    tree = ungrouped(read_tree(path))
+    return settled(tree) if isinstance(tree.value, dict) and tree.value.get("extends") is None else tree
 
 
 def _parent(tree: Tree, path: Path, on: Shelf) -> Path | None:

@@ -35,10 +35,27 @@ _ROLES: Mapping[str, Mapping[int, str]] = {
 """The operands that are no feature maps."""
 
 
+_WINDOWED = frozenset(
+    (
+        *("CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "CONV_3D", "CONV_3D_TRANSPOSE"),
+        *("AVERAGE_POOL_2D", "MAX_POOL_2D", "L2_POOL_2D"),
+    )
+)
+_ALONG_AXES = frozenset(
+    (
+        *(name for name, roles in _ROLES.items() if "axes" in roles.values()),
+        *("SOFTMAX", "LOG_SOFTMAX", "L2_NORMALIZATION"),
+        *("CONCATENATION", "PACK", "UNPACK", "GATHER", "ONE_HOT"),
+    )
+)
+
+
 class TFLiteFacts(Facts):
     """What a TFLite op is."""
 
     PARAMETERS = _ROLES
+    WINDOWED = _WINDOWED
+    ALONG_AXES = _ALONG_AXES
 
     @cached_property
     def kernel(self) -> Pair | None:
