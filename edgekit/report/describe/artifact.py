@@ -96,6 +96,8 @@ def sections(artifact: Artifact, model: Model | None, folder: Path) -> tuple[Sec
         parts += verdicts.sections(artifact.verification)
     if "quantization" in artifact.recipe:
         parts.append(quantization.section(artifact.recipe["quantization"]))
+    if "compiled" in artifact.recipe:
+        parts.append(_compiled(artifact.recipe["compiled"]))
     if artifact.certificate:
         parts.append(Prose("layout", "Layout", artifact.certificate))
     nodes = _source_nodes(model) if model is not None else {}
@@ -121,6 +123,22 @@ def _summary(artifact: Artifact, ops: Sequence[EmittedOp], model: Model | None, 
         Fact("report", "report", str(folder / REPORT_NAME), Kind.NAME),
     ]
     return Facts("artifact", "Conversion", tuple(f for f in facts if f.value is not None))
+
+
+def _compiled(made: Mapping[str, Any]) -> Facts:
+    """What the target's own compiler made; its figures are estimates of its own."""
+    ops, figures = made["ops"], made["figures"]
+    cycles, clock = figures.get("cycles_total"), figures.get("core_clock")
+    facts = [
+        Fact("compiler", "compiler", f"{made['tool']} {made['version']}"),
+        Fact("configuration", "configuration", made["configuration"], Kind.NAME),
+        Fact("accelerated", "ops on the accelerator", ops.get("npu", 0), Kind.COUNT),
+        Fact("cpu", "ops on the CPU", ops.get("cpu", 0), Kind.COUNT),
+        Fact("cycles", "cycles (estimated)", None if cycles is None else int(cycles), Kind.COUNT),
+        Fact("time", "time (estimated)", cycles / clock if cycles and clock else None, Kind.SECONDS),
+        Fact("files", "files", list(made["files"]), Kind.NAMES),
+    ]
+    return Facts("compiled", "Compiled for the target", tuple(f for f in facts if f.value is not None))
 
 
 def _files(artifact: Artifact) -> Table:
@@ -232,6 +250,6 @@ def _recipe(recipe: Mapping[str, Any]) -> Facts:
     facts = (
         Fact(key, key.replace("_", " "), value if isinstance(value, (str, int, float)) else str(value))
         for key, value in recipe.items()
-        if key not in ("passes", "labels", "quantization") and value is not None
+        if key not in ("passes", "labels", "quantization", "compiled") and value is not None
     )
     return Facts("recipe", "Recipe", tuple(facts), detail=True)
