@@ -87,7 +87,11 @@ CODES: dict[str, Code] = _table(
     ("EK506", "the output cannot be written", _USAGE),
     ("EK507", "the artifact cannot be read", _USAGE),
     ("EK520", "the trace cannot be read", _USAGE),
-    ("EK523", "the machine lacks what the artifact needs", _AWAY),
+    ("EK521", "the vendor's tool refuses the file", _NO),
+    ("EK522", "the answer of the vendor's tool cannot be understood", _AWAY),
+    ("EK523", "the vendor's compiler leaves ops off the accelerator", _NO),
+    ("EK524", "the target's table and the vendor's compiler disagree", _NO),
+    ("EK525", "the machine lacks what the artifact needs", _AWAY),
     # 6xx: consistency
     ("EK601", "the artifact differs from the source model", _NO),
     ("EK602", "the artifact was not verified", ExitCode.NOTHING_CHECKED),

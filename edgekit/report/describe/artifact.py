@@ -98,6 +98,8 @@ def sections(artifact: Artifact, model: Model | None, folder: Path) -> tuple[Sec
         parts.append(quantization.section(artifact.recipe["quantization"]))
     if "compression" in artifact.recipe:
         parts.append(quantization.compression(artifact.recipe["compression"]))
+    if "compiled" in artifact.recipe:
+        parts.append(_compiled(artifact.recipe["compiled"]))
     if artifact.certificate:
         parts.append(Prose("layout", "Layout", artifact.certificate))
     nodes = _source_nodes(model) if model is not None else {}
@@ -130,6 +132,22 @@ def _tuned(recipe: Mapping[str, Any]) -> int | None:
     """Returns how many functions have a schedule that was measured; `None` without a log of tuning."""
     tuning = recipe.get("tuning")
     return None if tuning is None else tuning["functions"]
+
+
+def _compiled(made: Mapping[str, Any]) -> Facts:
+    """What the target's own compiler made; its figures are estimates of its own."""
+    ops, figures = made["ops"], made["figures"]
+    cycles, clock = figures.get("cycles_total"), figures.get("core_clock")
+    facts = [
+        Fact("compiler", "compiler", f"{made['tool']} {made['version']}"),
+        Fact("configuration", "configuration", made["configuration"], Kind.NAME),
+        Fact("accelerated", "ops on the accelerator", ops.get("npu", 0), Kind.COUNT),
+        Fact("cpu", "ops on the CPU", ops.get("cpu", 0), Kind.COUNT),
+        Fact("cycles", "cycles (estimated)", None if cycles is None else int(cycles), Kind.COUNT),
+        Fact("time", "time (estimated)", cycles / clock if cycles and clock else None, Kind.SECONDS),
+        Fact("files", "files", list(made["files"]), Kind.NAMES),
+    ]
+    return Facts("compiled", "Compiled for the target", tuple(f for f in facts if f.value is not None))
 
 
 def _files(artifact: Artifact) -> Table:
@@ -248,6 +266,7 @@ def _recipe(recipe: Mapping[str, Any]) -> Facts:
     facts = (
         Fact(key, key.replace("_", " "), value if isinstance(value, (str, int, float)) else str(value))
         for key, value in recipe.items()
-        if key not in ("passes", "labels", "quantization", "compression", "tuning") and value is not None
+        if key not in ("passes", "labels", "quantization", "compression", "compiled", "tuning")
+        and value is not None
     )
     return Facts("recipe", "Recipe", tuple(facts), detail=True)
