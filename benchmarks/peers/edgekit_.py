@@ -10,7 +10,7 @@ import onnx  # noqa: E402, F401
 
 from edgekit import api, importers  # noqa: E402
 from edgekit.lowering.tflite import backend  # noqa: E402, F401
-from edgekit.lowering.tflite.emit import tflite_schema  # noqa: E402
+from edgekit.tflite.schema import tflite_schema  # noqa: E402
 from edgekit.lowering.tflite.layout.network import load_lemmas  # noqa: E402
 from edgekit.lowering.tflite.table import load_ops  # noqa: E402
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from edgekit.importers import keras_files
 from edgekit.importers.keras_files import Kind
-from edgekit.lowering.tflite.reader import read_tflite
+from edgekit.tflite.reader import read_tflite
 from edgekit.runners import runner_for
 
 Array = NDArray[Any]
