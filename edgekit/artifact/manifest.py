@@ -114,6 +114,7 @@ class _Bound(_Entry):
     perm: tuple[int, ...] | None = None
     boxed: bool = False
     quant: Quant | None = None
+    shift: int = 0
 
     _dtype = field_validator("dtype")(_known_dtype)
 
@@ -132,10 +133,11 @@ class _Bound(_Entry):
             perm=binding.perm,
             boxed=binding.boxed,
             quant=binding.quant,
+            shift=binding.shift,
         )
 
     def binding(self) -> Binding:
-        return Binding(self.tensor, dtype_of(self.dtype), self.perm, self.boxed, self.quant)
+        return Binding(self.tensor, dtype_of(self.dtype), self.perm, self.boxed, self.quant, self.shift)
 
 
 class _BoundSpec(_Entry):

@@ -65,6 +65,7 @@ class Binding:
         perm: `artifact_tensor = source_tensor.transpose(perm)`; `None` where nothing is permuted.
         boxed: Whether the artifact keeps a number (rank 0) as one element of rank 1.
         quant: What its integers stand for, where the source has reals.
+        shift: What the source's integers are more than the artifact's: 128 for uint8 kept as int8.
     """
 
     tensor: str
@@ -72,6 +73,7 @@ class Binding:
     perm: tuple[int, ...] | None = None
     boxed: bool = False
     quant: Quant | None = None
+    shift: int = 0
 
 
 @dataclass(frozen=True, slots=True)

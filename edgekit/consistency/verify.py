@@ -115,6 +115,7 @@ class _Work:
             return self._failed(problem)
 
     def _judge(self, actual: Sequence[Mapping[str, Array]]) -> Verification:
+        layers, notes = self._layers()
         deltas = [self._delta(spec.name, actual) for spec in self.model.outputs]
         wrong = [d for d in deltas if d.status in (Status.DIFFER, Status.MISSING)]
         if wrong:

@@ -90,10 +90,12 @@ class TensorMap:
     Attributes:
         value: The backend's value.
         perm: `artifact_tensor = source_tensor.transpose(perm)`; `None` where nothing is permuted.
+        shift: What the source's integers are more than the backend's.
     """
 
     value: Value
     perm: tuple[int, ...] | None = None
+    shift: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)

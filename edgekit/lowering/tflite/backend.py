@@ -69,7 +69,7 @@ def build(source: Model, prepared: Prepared, recipe: Recipe) -> Artifact:
 
 
 def _binding(tensor: TensorMap, names: dict[Value, str]) -> Binding:
-    return Binding(names[tensor.value], stored(tensor.value.dtype), tensor.perm)
+    return Binding(names[tensor.value], stored(tensor.value.dtype), tensor.perm, shift=tensor.shift)
 
 
 def _public(

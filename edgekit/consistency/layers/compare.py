@@ -1,0 +1,73 @@
+"""Counts how many steps each layer is off, and looks for the rounding rule that says why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgekit.artifact import LayerDelta
+from edgekit.consistency.layers.cut import Layer
+from edgekit.consistency.layers.rules.table import RULES, Case, load_rules
+from edgekit.consistency.layers.run import Trial
+from edgekit.consistency.layers.stage import Stage
+from edgekit.ir import Origin
+
+
+def compare_layers(stage: Stage, trials: Mapping[Layer, Sequence[Trial]]) -> tuple[LayerDelta, ...]:
+    """Compares every layer that was run.
+
+    Args:
+        stage: The TFLite graph.
+        trials: As `run_layers` returned.
+
+    Returns:
+        One entry per layer, in the file's order.
+    """
+    load_rules()
+    return tuple(_delta(stage, layer, runs) for layer, runs in trials.items() if runs)
+
+
+def _delta(stage: Stage, layer: Layer, runs: Sequence[Trial]) -> LayerDelta:
+    steps = [np.abs(r.wanted.astype(np.int64) - r.got.astype(np.int64)) for r in runs]
+    one, more = (sum(int(np.count_nonzero(c(s))) for s in steps) for c in (_is_one, _is_more))
+    rule, predicted = _explained(layer, runs) if one or more else (None, 0)
+    origin = stage.origins.get(layer.output, Origin())
+    return LayerDelta(
+        tensor=stage.places[layer.output].name,
+        op=layer.name,
+        origin=origin,
+        elements=sum(s.size for s in steps),
+        one=one,
+        more=more,
+        largest=max(int(s.max(initial=0)) for s in steps),
+        rule=rule,
+        predicted=predicted,
+    )
+
+
+def _is_one(steps: NDArray[np.int64]) -> NDArray[np.bool_]:
+    return steps == 1
+
+
+def _is_more(steps: NDArray[np.int64]) -> NDArray[np.bool_]:
+    return steps > 1
+
+
+def _explained(layer: Layer, runs: Sequence[Trial]) -> tuple[str | None, int]:
+    """Returns the rule that predicts the most of the elements that differ, and how many."""
+    if len(layer.ops) != 1:
+        return None, 0
+    op = layer.ops[0]
+    found: tuple[str | None, int] = (None, 0)
+    for rule in RULES.get(op.op, ()):
+        count = 0
+        for run in runs:
+            made = rule.predict(Case(op, run.inputs))
+            if made is None or made.shape != run.got.shape:
+                continue
+            count += int(np.count_nonzero((run.got != run.wanted) & (made == run.got)))
+        if count > found[1]:
+            found = rule.name, count
+    return found
