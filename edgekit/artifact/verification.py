@@ -122,8 +122,8 @@ class LayerDelta:
         origin: The source nodes that it computes.
         elements: How many elements were compared.
         one: How many are off by one step.
-        more: How many are off by more.
-        largest: The largest difference in steps.
+        more: How many are off by more; of reals, by more than 1e-4 of the largest.
+        largest: The largest difference in steps; 0 for reals.
         rule: The rounding rule of the kernel that predicts the most of what differs; `None` if none does.
         predicted: How many of the elements that differ have exactly the value that the rule gives.
     """

@@ -14,6 +14,9 @@ from edgekit.consistency.layers.run import Trial
 from edgekit.consistency.layers.stage import Stage
 from edgekit.ir import Origin
 
+NEAR = 1e-4
+"""Fraction of the largest real up to which reals count as equal."""
+
 
 def compare_layers(stage: Stage, trials: Mapping[Layer, Sequence[Trial]]) -> tuple[LayerDelta, ...]:
     """Compares every layer that was run.
@@ -30,8 +33,9 @@ def compare_layers(stage: Stage, trials: Mapping[Layer, Sequence[Trial]]) -> tup
 
 
 def _delta(stage: Stage, layer: Layer, runs: Sequence[Trial]) -> LayerDelta:
-    steps = [np.abs(r.wanted.astype(np.int64) - r.got.astype(np.int64)) for r in runs]
-    one, more = (sum(int(np.count_nonzero(c(s))) for s in steps) for c in (_is_one, _is_more))
+    steps = [_steps(run) for run in runs]
+    one, more = (sum(int(np.count_nonzero(s >= n)) for s in steps) for n in (1, 2))
+    one -= more
     rule, predicted = _explained(layer, runs) if one or more else (None, 0)
     origin = stage.origins.get(layer.output, Origin())
     return LayerDelta(
@@ -41,18 +45,19 @@ def _delta(stage: Stage, layer: Layer, runs: Sequence[Trial]) -> LayerDelta:
         elements=sum(s.size for s in steps),
         one=one,
         more=more,
-        largest=max(int(s.max(initial=0)) for s in steps),
+        largest=max(int(s.max(initial=0)) for s in steps) if runs[0].wanted.dtype.kind in "iu" else 0,
         rule=rule,
         predicted=predicted,
     )
 
 
-def _is_one(steps: NDArray[np.int64]) -> NDArray[np.bool_]:
-    return steps == 1
-
-
-def _is_more(steps: NDArray[np.int64]) -> NDArray[np.bool_]:
-    return steps > 1
+def _steps(run: Trial) -> NDArray[np.int64]:
+    """Returns how many steps each element is off; of reals 2 where it is beyond `NEAR`."""
+    if run.wanted.dtype.kind != "f":
+        return np.abs(run.wanted.astype(np.int64) - run.got.astype(np.int64))
+    wanted = run.wanted.astype(np.float64)
+    room = NEAR * float(np.abs(wanted).max(initial=0))
+    return np.where(np.abs(run.got - wanted) > room, 2, 0)
 
 
 def _explained(layer: Layer, runs: Sequence[Trial]) -> tuple[str | None, int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from edgekit.consistency.layers.stage import Stage
@@ -33,7 +33,7 @@ class Layer:
 
 
 def layers_of(stage: Stage) -> tuple[Layer, ...]:
-    """Returns the layers that give integers which the hub has too, in the file's order.
+    """Returns the layers that give integers or reals which the hub has too, in the file's order.
 
     A layer with an op that our writer does not know, or whose operands the hub does not have, is left out.
     """
@@ -42,7 +42,7 @@ def layers_of(stage: Stage) -> tuple[Layer, ...]:
     found = []
     for op in stage.graph.ops:
         for output in op.outputs:
-            layer = _layer(stage, makers, order, output) if stage.is_code(output) else None
+            layer = _layer(stage, makers, order, output) if output in stage.places else None
             if layer is not None:
                 found.append(layer)
     return tuple(found)
@@ -71,6 +71,12 @@ def _layer(
             else:
                 return None
     return Layer(tuple(sorted(ops, key=order.__getitem__)), tuple(inputs), output)
+
+
+def uncovered(stage: Stage, layers: Iterable[Layer]) -> tuple[str, ...]:
+    """Returns the names of the ops that no layer holds."""
+    held = {op for layer in layers for op in layer.ops}
+    return tuple(dict.fromkeys(op.op for op in stage.graph.ops if op not in held))
 
 
 @dataclass(frozen=True, slots=True)

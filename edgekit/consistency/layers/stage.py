@@ -13,8 +13,6 @@ from edgekit.ir.ledger import Subgraph, Value
 from edgekit.runners import Array
 from edgekit.tflite.reader import read_tflite
 
-_CODES = ("int8", "uint8", "int16")
-
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -91,6 +89,7 @@ class Stage:
         }
         return cls(main, places, origins)
 
-    def is_code(self, value: Value) -> bool:
-        """Tells whether a tensor holds integers that stand for reals, and the hub has it."""
-        return value in self.places and value.quant is not None and value.dtype.name in _CODES
+    @property
+    def is_quantised(self) -> bool:
+        """Whether an op computes on integers that stand for reals."""
+        return any(v.quant is not None and v.data is None for op in self.graph.ops for v in op.outputs)
