@@ -13,9 +13,13 @@ from edgekit.consistency.layers.rules.table import RULES, Case, load_rules
 from edgekit.consistency.layers.run import Trial
 from edgekit.consistency.layers.stage import Stage
 from edgekit.ir import Origin
+from edgekit.runners import Array
 
 NEAR = 1e-4
 """Fraction of the largest real up to which reals count as equal."""
+
+TRUSTED = 0.999
+"""Fraction of all elements of a layer that a rule must give exactly."""
 
 
 def compare_layers(stage: Stage, trials: Mapping[Layer, Sequence[Trial]]) -> tuple[LayerDelta, ...]:
@@ -61,18 +65,25 @@ def _steps(run: Trial) -> NDArray[np.int64]:
 
 
 def _explained(layer: Layer, runs: Sequence[Trial]) -> tuple[str | None, int]:
-    """Returns the rule that predicts the most of the elements that differ, and how many."""
+    """Returns the rule that predicts the most of the elements that differ, and how many.
+
+    A rule is believed only if it gives nearly all elements of the layer, those that agree included.
+    """
     if len(layer.ops) != 1:
         return None, 0
     op = layer.ops[0]
     found: tuple[str | None, int] = (None, 0)
     for rule in RULES.get(op.op, ()):
-        count = 0
-        for run in runs:
-            made = rule.predict(Case(op, run.inputs))
-            if made is None or made.shape != run.got.shape:
-                continue
-            count += int(np.count_nonzero((run.got != run.wanted) & (made == run.got)))
-        if count > found[1]:
-            found = rule.name, count
+        counts = [_hits(rule.predict(Case(op, run.inputs)), run) for run in runs]
+        differing, same, elements = (sum(column) for column in zip(*counts, strict=True))
+        if differing > found[1] and same >= TRUSTED * elements:
+            found = rule.name, differing
     return found
+
+
+def _hits(made: Array | None, run: Trial) -> tuple[int, int, int]:
+    """Returns how many differing elements, and how many of all, a prediction gives; and how many there are."""
+    if made is None or made.shape != run.got.shape:
+        return 0, 0, run.got.size
+    hit = made == run.got
+    return int(np.count_nonzero(hit & (run.got != run.wanted))), int(np.count_nonzero(hit)), hit.size
