@@ -54,7 +54,7 @@ def read_tflite(source: Path | bytes) -> Lowered:
     data = _bytes(source, where)
     if data[4:8] != FILE_IDENTIFIER:
         raise error("EK102", "the file is not TFLite: the identifier `TFL3` is missing", where=where)
-    with _damage(where):
+    with damage(where):
         return _Reader(data).read()
 
 
@@ -69,7 +69,7 @@ def _bytes(source: Path | bytes, where: Where) -> bytes:
 
 
 @contextmanager
-def _damage(where: Where) -> Iterator[None]:
+def damage(where: Where) -> Iterator[None]:
     """Turns what a damaged file makes the flatbuffer classes raise into a diagnostic."""
     try:
         yield

@@ -82,7 +82,7 @@ def _explained(layer: Layer, runs: Sequence[Trial]) -> tuple[str | None, int]:
 
 
 def _hits(made: Array | None, run: Trial) -> tuple[int, int, int]:
-    """Returns how many differing elements, and how many of all, a prediction gives; and how many there are."""
+    """Returns how many differing elements, and how many of all, a prediction gives; and their number."""
     if made is None or made.shape != run.got.shape:
         return 0, 0, run.got.size
     hit = made == run.got

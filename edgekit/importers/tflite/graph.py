@@ -17,6 +17,8 @@ from edgekit.ir import Origin
 from edgekit.ir.ledger import Emitted, Subgraph, Value
 
 IR_VERSION = 10
+_MALFORMED = (ValueError, TypeError, IndexError, ZeroDivisionError, OverflowError, AttributeError)
+"""What operands and options raise that no writer would have made."""
 
 
 def translate(graph: Subgraph, file: str | None = None) -> ir.Model:
@@ -94,10 +96,14 @@ class _Walk:
             self._results(op, row)
         except Untranslatable as verdict:
             self._refuse(op, "EK116", f"`{op.op}` has no form in the hub here: {verdict}")
+        except _MALFORMED as failure:
+            self._refuse(op, "EK113", f"`{op.op}` is malformed: {str(failure)[:200]}")
 
     def _results(self, op: Emitted, row: Translation) -> None:
         results = row.make(Call(op, self.nodes, self.tensors, row.on_codes))
         made = [results] if isinstance(results, ir.Value) else list(results)
+        if len(made) != len(op.outputs):
+            raise Untranslatable(f"it has {len(op.outputs)} results instead of {len(made)}")
         for value, result in zip(op.outputs, made, strict=True):
             if value in self.graph.inputs or self.tensors.is_defined(value):
                 raise Untranslatable("it writes to a tensor that has a value already")

@@ -6,6 +6,8 @@ import io
 import zipfile
 from collections.abc import Iterator
 
+from edgekit.diagnostics import Where
+from edgekit.tflite.reader import damage
 from edgekit.tflite.schema import tflite_schema
 
 DESCRIPTION_KEY = "edgekit.description"
@@ -13,25 +15,32 @@ LABELS_KEY = "edgekit.labels"
 """Keys of the hub model's metadata."""
 _OWN_LABELS = "labels.txt"
 """The buffer in which our own backend keeps labels."""
+_MOST = 100
+"""Entries that are looked at."""
 _LIMIT = 2**20
 """Largest label file, in bytes."""
 
 
-def metadata_of(data: bytes) -> dict[str, str]:
+def metadata_of(data: bytes, file: str | None = None) -> dict[str, str]:
     """Returns description and labels, as far as the file has them.
 
     Labels are our own buffer `labels.txt`, or a text file with `label` in its name in the zip archive that
     TFLite's metadata tools append to the file.
 
     Args:
-        data: A file that was read before.
+        data: The file's bytes.
+        file: Its name, for diagnostics.
+
+    Raises:
+        EdgekitError: EK113 if it is damaged.
     """
     model = tflite_schema().Model.GetRootAs(data, 0)
     found: dict[str, str] = {}
-    description = (model.Description() or b"").decode(errors="replace")
+    with damage(Where(file=file)):
+        description = (model.Description() or b"").decode(errors="replace")
+        labels = next(_labels(model, data), None)
     if description:
         found[DESCRIPTION_KEY] = description
-    labels = next(_labels(model, data), None)
     if labels is not None:
         found[LABELS_KEY] = labels
     return found
@@ -62,7 +71,7 @@ def _labels(model: object, data: bytes) -> Iterator[str]:
 
 
 def _own(model: object) -> Iterator[str]:
-    for number in range(model.MetadataLength()):  # type: ignore[attr-defined]
+    for number in range(min(model.MetadataLength(), _MOST)):  # type: ignore[attr-defined]
         entry = model.Metadata(number)  # type: ignore[attr-defined]
         if (entry.Name() or b"").decode(errors="replace") != _OWN_LABELS:
             continue

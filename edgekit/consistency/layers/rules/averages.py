@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from edgekit.consistency.layers.rules.requantize import FORMS, Round, saturated
+from edgekit.consistency.layers.rules.requantize import (
+    fixed,
+    in_float,
+    saturated,
+    shifted_once,
+    shifted_twice,
+)
 from edgekit.consistency.layers.rules.table import Case, predicts
+from edgekit.ir import Quant
 from edgekit.runners import Array
 
 
@@ -49,33 +58,52 @@ def _pooled(case: Case) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     return summed(image), summed(np.ones_like(image))
 
 
-def mean(case: Case, form: Round) -> Array | None:
-    """MEAN scales the sum of the codes less their zero points."""
-    x, y = case.value(0).quant, case.result.quant
-    if x is None or y is None:
+@dataclass(frozen=True, slots=True)
+class _Mean:
+    """The codes of MEAN less their zero point, summed."""
+
+    sums: NDArray[np.int64]
+    count: int
+    ratio: float
+    quant: Quant
+
+    @classmethod
+    def of(cls, case: Case) -> _Mean | None:
+        """Sums over the axes; `None` without quantisation."""
+        x, y = case.value(0).quant, case.result.quant
+        if x is None or y is None:
+            return None
+        axes = tuple(int(a) for a in case.codes(1).reshape(-1))
+        codes = case.codes(0).astype(np.int64) - x.zero_point[0]
+        sums = np.asarray(codes.sum(axes, keepdims=bool(case.op.attrs.get("keep_dims"))))
+        return cls(sums, codes.size // max(1, sums.size), x.scale[0] / y.scale[0], y)
+
+    def finished(self, case: Case, whole: NDArray[np.int64]) -> Array:
+        """Returns the codes."""
+        return saturated(whole, self.quant.zero_point[0], case.result.dtype, "NONE", self.quant.scale[0])
+
+
+@predicts("MEAN", name="float32 multiplier, half to even (XNNPACK)")
+def mean_in_float(case: Case) -> Array | None:
+    """MEAN scales the sum once, by a factor that is itself computed in float32."""
+    mean, x = _Mean.of(case), case.value(0).quant
+    if mean is None or x is None:
         return None
-    axes = tuple(int(a) for a in case.codes(1).reshape(-1))
-    codes = case.codes(0).astype(np.int64) - x.zero_point[0]
-    count = int(np.prod([codes.shape[a] for a in axes]))
-    sums = codes.sum(axes, keepdims=bool(case.op.attrs.get("keep_dims")))
-    scale = np.asarray(np.float64(x.scale[0]) / (np.float64(y.scale[0]) * count))
-    return saturated(form(sums, scale), y.zero_point[0], case.result.dtype, "NONE", y.scale[0])
+    scale = np.float32(x.scale[0]) / (np.float32(mean.count) * np.float32(mean.quant.scale[0]))
+    return mean.finished(case, in_float(mean.sums, np.asarray(scale, np.float64)))
 
 
-def mean_of_codes(case: Case, form: Round) -> Array | None:
-    """MEAN as TFLite computes it: the zero point is a bias of the result, rounded by itself."""
-    x, y = case.value(0).quant, case.result.quant
-    if x is None or y is None:
+def mean_in_fixed_point(case: Case, shifted: Callable[..., NDArray[np.int64]]) -> Array | None:
+    """MEAN divides its multiplier by the number of elements and drops the remainder."""
+    mean = _Mean.of(case)
+    if mean is None:
         return None
-    axes = tuple(int(a) for a in case.codes(1).reshape(-1))
-    codes = case.codes(0).astype(np.int64)
-    count = int(np.prod([codes.shape[a] for a in axes]))
-    sums = codes.sum(axes, keepdims=bool(case.op.attrs.get("keep_dims")))
-    real = np.float64(x.scale[0]) / np.float64(y.scale[0])
-    bias = y.zero_point[0] - int(np.float32(x.zero_point[0] * np.float32(real)) + np.float32(0.5))
-    return saturated(form(sums, np.asarray(real / count)), bias, case.result.dtype, "NONE", y.scale[0])
+    multiplier, shift = (int(v) for v in fixed(np.asarray(mean.ratio)))
+    more = min(mean.count.bit_length() - 1, 32, 31 + shift)
+    return mean.finished(case, shifted(mean.sums, (multiplier << more) // mean.count, shift - more))
 
 
-for _name, _form in FORMS.items():
-    predicts("MEAN", name=_name)(partial(mean, form=_form))
-    predicts("MEAN", name=f"{_name}, of codes")(partial(mean_of_codes, form=_form))
+for _name, _shifted in (("once", shifted_once), ("twice", shifted_twice)):
+    predicts("MEAN", name=f"a multiplier divided by the count, rounded {_name} (TFLite)")(
+        partial(mean_in_fixed_point, shifted=_shifted)
+    )

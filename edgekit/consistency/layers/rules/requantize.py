@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from edgekit.runners import Array
 
+_Whole = NDArray[np.int64] | int
 Round = Callable[[NDArray[np.int64], NDArray[np.float64]], NDArray[np.int64]]
 """From sums and real multipliers, which broadcast, to integers before the zero point."""
 
@@ -26,23 +27,28 @@ def in_float(sums: NDArray[np.int64], scale: NDArray[np.float64]) -> NDArray[np.
 
 def twice(sums: NDArray[np.int64], scale: NDArray[np.float64]) -> NDArray[np.int64]:
     """Fixed point: the high half of a doubled product, then a shift; each rounds halves away from zero."""
-    multiplier, shift = fixed(scale)
-    left = sums << np.maximum(shift, 0)
-    product = left * multiplier
-    nudge = np.where(product >= 0, 1 << 30, 1 - (1 << 30))
-    high = _truncated(product + nudge, 1 << 31)
+    return shifted_twice(sums, *fixed(scale))
+
+
+def shifted_twice(sums: NDArray[np.int64], multiplier: _Whole, shift: _Whole) -> NDArray[np.int64]:
+    """As `twice`, with a multiplier of 31 bits and a power of two."""
+    product = (sums << np.maximum(shift, 0)) * multiplier
+    high = _truncated(product + np.where(product >= 0, 1 << 30, 1 - (1 << 30)), 1 << 31)
     right = np.maximum(-shift, 0)
     mask = (np.int64(1) << right) - 1
-    rest = high & mask
-    threshold = (mask >> 1) + (high < 0)
-    return (high >> right) + (rest > threshold)
+    up = (high & mask) > (mask >> 1) + (high < 0)
+    return np.asarray((high >> right) + up, np.int64)
 
 
 def once(sums: NDArray[np.int64], scale: NDArray[np.float64]) -> NDArray[np.int64]:
     """Fixed point with one shift, which rounds halves up."""
-    multiplier, shift = fixed(scale)
+    return shifted_once(sums, *fixed(scale))
+
+
+def shifted_once(sums: NDArray[np.int64], multiplier: _Whole, shift: _Whole) -> NDArray[np.int64]:
+    """As `once`, with a multiplier of 31 bits and a power of two."""
     total = 31 - shift
-    return (sums * multiplier + (np.int64(1) << (total - 1))) >> total
+    return np.asarray((sums * multiplier + (np.int64(1) << (total - 1))) >> total, np.int64)
 
 
 def fixed(scale: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -20,12 +20,12 @@ def resize_bilinear(case: Case) -> Array | None:
     (top, bottom, down), (left, right, across) = (
         _taps(image.shape[axis], shape[axis], case) for axis in (1, 2)
     )
-    rows = []
+    rows: list[NDArray[np.int64]] = []
     for line in (image[:, top], image[:, bottom]):
         start, end = line[:, :, left], line[:, :, right]
         rows.append((start << _BITS) + (end - start) * across[:, None])
-    whole = (rows[0] << _BITS) + (rows[1] - rows[0]) * down[:, None, None]
-    return ((whole + (1 << (2 * _BITS - 1))) >> (2 * _BITS)).astype(case.result.dtype)
+    whole: NDArray[np.int64] = (rows[0] << _BITS) + (rows[1] - rows[0]) * down[:, None, None]
+    return np.asarray((whole + (1 << (2 * _BITS - 1))) >> (2 * _BITS), case.result.dtype)
 
 
 def _taps(

@@ -76,7 +76,7 @@ def split(call: Call) -> list[ir.Value]:
     """SPLIT -> Split into equal parts; the axis comes first."""
     (axis,) = call.numbers(0, "axis")
     count, axis = len(call.emitted.outputs), call.axis(axis, 1)
-    if (call.shape(1)[axis] or 0) % count:
+    if not count or (call.shape(1)[axis] or 0) % count:
         raise Untranslatable(f"{call.shape(1)[axis]} elements do not split into {count} equal parts")
     return call.ops("Split", call.operand(1), outputs=count, axis=axis, num_outputs=count)
 
