@@ -36,12 +36,12 @@ def range_(call: Call) -> ir.Value:
 
 @translates("ONE_HOT")
 def one_hot(call: Call) -> ir.Value:
-    """ONE_HOT -> OneHot; depth, then the values for on and off."""
+    """ONE_HOT -> OneHot; an index below zero is none, where ONNX counts from the end."""
     off_on = [call.op("Reshape", call.operand(i), call.ints([1])) for i in (3, 2)]
     depth = call.op("Reshape", call.int64(1), call.ints([]))
-    return call.op(
-        "OneHot", call.int64(0), depth, call.op("Concat", *off_on, axis=0), axis=call.attr("axis", -1)
-    )
+    index = call.int64(0)
+    index = call.op("Where", call.op("Less", index, call.ints([0])), depth, index)
+    return call.op("OneHot", index, depth, call.op("Concat", *off_on, axis=0), axis=call.attr("axis", -1))
 
 
 @translates("WHERE")
