@@ -26,12 +26,14 @@ class Value:
         shape: Sizes; `None` where known only at run time.
         data: The elements of a constant, else `None`.
         quant: Quantisation of an integer tensor that stands for reals.
+        codes: The int32 that a float32 constant was dequantised from: it has bits that float32 has not.
     """
 
     dtype: np.dtype[Any]
     shape: Shape
     data: NDArray[Any] | None = None
     quant: Quant | None = None
+    codes: NDArray[Any] | None = None
 
     @property
     def rank(self) -> int:

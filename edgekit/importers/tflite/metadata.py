@@ -7,12 +7,12 @@ import zipfile
 from collections.abc import Iterator
 
 from edgekit.diagnostics import Where
+from edgekit.ir import LABELS_KEY
 from edgekit.tflite.reader import damage
 from edgekit.tflite.schema import tflite_schema
 
 DESCRIPTION_KEY = "edgekit.description"
-LABELS_KEY = "edgekit.labels"
-"""Keys of the hub model's metadata."""
+"""Key of the hub model's metadata."""
 _OWN_LABELS = "labels.txt"
 """The buffer in which our own backend keeps labels."""
 _MOST = 100

@@ -101,12 +101,23 @@ def bias(value: Value | None, x: Value, w: Value) -> Value | None:
     if value.data is None:
         raise StaysFloat("its bias is computed at run time")
     scale = np.asarray(x.quant.scale[0], np.float64) * np.asarray(w.quant.scale, np.float64)
-    whole = np.rint(value.data.astype(np.float64) / scale)
+    whole = _own_steps(value, scale)
+    if whole is None:
+        whole = np.rint(value.data.astype(np.float64) / scale)
     if np.abs(whole).max(initial=0) > np.iinfo(np.int32).max:
         raise StaysFloat("its bias does not fit into int32 in units of its scales")
     axis = None if scale.size == 1 else 0
     quant = Quant(tuple(map(float, scale)), (0,) * scale.size, axis)
     return Value(INT32, value.shape, whole.astype(np.int32), quant)
+
+
+def _own_steps(value: Value, scale: NDArray[np.float64]) -> NDArray[np.float64] | None:
+    """Returns the integers that a bias was dequantised from, if they are in the same units."""
+    if value.codes is None or value.quant is None:
+        return None
+    own = np.asarray(value.quant.scale, np.float64)
+    same = own.size in (1, scale.size) and np.allclose(own, scale, rtol=1e-6, atol=0)
+    return value.codes.astype(np.float64) if same else None
 
 
 @_rule("ADD", "SUB", "MUL")
