@@ -137,8 +137,7 @@ def attempt(data: bytes) -> str:
     try:
         translate(read_tflite(data).main)
         metadata_of(data)
-    except EdgekitError as refusal:
-        assert all(d.message for d in refusal.diagnostics)
+    except EdgekitError:
         return "refused"
     return "imported"
 
