@@ -50,6 +50,7 @@ CODES: dict[str, Code] = _table(
     ("EK113", "the TFLite file is not valid", _USAGE),
     ("EK114", "types or shapes of the graph contradict each other", _USAGE),
     ("EK115", "the kind of value is not supported", _NO),
+    ("EK116", "the TFLite op has no form in the hub", _NO),
     # 2xx: target, plugin, configuration
     ("EK201", "two plugins register the same name", _USAGE),
     ("EK202", "the configuration is not valid", _USAGE),

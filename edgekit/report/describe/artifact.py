@@ -178,7 +178,9 @@ def _source_nodes(model: Model) -> dict[str, tuple[str, Origin]]:
     for node in model.ir.graph:
         origin = origin_of(node)
         op = f"{node.domain}.{node.op_type}" if node.domain else node.op_type
-        found.update(dict.fromkeys(origin.nodes, (op, origin)))
+        for id in origin.nodes:  # of a TFLite file: `CONV_2D#7`
+            own = id.partition("#")[0] if model.source == "tflite" else op
+            found[id] = own, origin
     return found
 
 
