@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import lru_cache
 
 from edgekit.compat.facts import Facts
 from edgekit.compat.finding import Finding, OpVerdict, Placement, Reason
 from edgekit.compat.rules import rules
 from edgekit.target import Basis, OpEntry, Otherwise, Outcome, RuleUse, Source, Target
+from edgekit.target.identity import Same
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Row:
-    """One op of a table.
+    """One op of a table; the same object wherever targets share it, so that it judges an op only once.
 
     Attributes:
         uses: The rules that must hold, those for every op first.
@@ -27,10 +29,16 @@ class Row:
     basis: Basis
     source: str
     failing: Placement
-    sources: Mapping[str, Source] = field(compare=False, hash=False)
+    sources: Mapping[str, Source]
 
     def judge(self, op: Facts) -> OpVerdict:
         """Returns the verdict of an op, with every rule that fails or cannot be decided."""
+        verdict = op.verdicts.get(self)
+        if verdict is None:
+            verdict = op.verdicts[self] = self._judged(op)
+        return verdict
+
+    def _judged(self, op: Facts) -> OpVerdict:
         found = [(use, finding) for use in self.uses if (finding := check(use, op)) is not None]
         reasons = sorted((self._reason(*pair) for pair in found), key=lambda r: r.outcome is Outcome.UNKNOWN)
         placement = Placement.ACCELERATED
@@ -76,9 +84,30 @@ class Table:
 
 
 def _row(target: Target, entry: OpEntry) -> Row:
-    uses = (*target.rules, *_dtypes(entry), *entry.rules)
+    rules = tuple(Same(use) for use in target.rules)
+    key = entry.source or target.source
+    basis = entry.basis or target.basis
     failing = _placement(entry.fallback or target.fallback)
-    return Row(uses, entry.basis or target.basis, entry.source or target.source, failing, target.sources)
+    return _shared_row(Same(entry), rules, basis, key, failing, tuple(target.sources.items()))
+
+
+@lru_cache(maxsize=8192)
+def _shared_row(
+    entry: Same,
+    rules: tuple[Same, ...],
+    basis: Basis,
+    key: str,
+    failing: Placement,
+    sources: tuple[tuple[str, Source], ...],
+) -> Row:
+    written: OpEntry = entry.value
+    general = tuple(use.value for use in rules)
+    uses = (*general, *_dtypes(written), *written.rules) if written.accelerated else (_NEVER,)
+    return Row(uses, basis, key, failing, dict(sources))
+
+
+_NEVER = RuleUse(rule="never")
+"""What an op fails that the accelerator does not know."""
 
 
 def _dtypes(entry: OpEntry) -> tuple[RuleUse, ...]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property, lru_cache
 
 from edgekit.compat.compiled import Table
@@ -19,8 +20,10 @@ from edgekit.compat.finding import (
 from edgekit.compat.placement import Placing, placed, predecessors_of
 from edgekit.diagnostics import Diagnostic, Severity
 from edgekit.ir import Origin
+from edgekit.lowering.driver import REFUSED
 from edgekit.lowering.ledger import Emitted, Lowered, Subgraph
 from edgekit.target import Outcome, Target
+from edgekit.target.identity import Same
 
 
 class Subject:
@@ -50,6 +53,15 @@ class Subject:
         """The graph that its ops make."""
         return Placing(self.facts, predecessors_of(self.facts))
 
+    @cached_property
+    def by_node(self) -> Mapping[str, tuple[int, ...]]:
+        """The positions of the ops of each source node; an op without an origin is a node of its own."""
+        found: dict[str, list[int]] = {}
+        for index, op in enumerate(self.facts):
+            for name in op.emitted.origin.nodes or (f"{op.name}:{index}",):
+                found.setdefault(name, []).append(index)
+        return {name: tuple(positions) for name, positions in found.items()}
+
     @property
     def refused(self) -> tuple[Diagnostic, ...]:
         """What has no ops."""
@@ -66,12 +78,13 @@ class Subject:
         return cls(lowered.main.ops, lowered.backend, lowered.diagnostics, sources)
 
 
-def judge(model: Lowered | Subject, target: Target) -> Judgement:
+def judge(model: Lowered | Subject, target: Target, cpus: Sequence[Target] = ()) -> Judgement:
     """Judges the emitted ops of a model against a target.
 
     Args:
         model: A ledger in the target's dialect; a `Subject` where many targets judge the same one.
         target: The target.
+        cpus: What judges the ops that fall back, one CPU behind the other.
 
     Returns:
         A verdict for every emitted op and every source node, with every reason.
@@ -86,33 +99,39 @@ def judge(model: Lowered | Subject, target: Target) -> Judgement:
     verdicts = [table.judge(f) for f in subject.facts]
     if target.graph:
         verdicts = [*placed(verdicts, subject.placing, table)]
+    behind = [table_of(cpu) for cpu in cpus]
+    verdicts = [_behind(f, v, behind) for f, v in zip(subject.facts, verdicts, strict=True)]
     ops = tuple(
         JudgedOp(i, f.emitted, v) for i, (f, v) in enumerate(zip(subject.facts, verdicts, strict=True))
     )
     return Judgement(target, ops, tuple(_nodes(ops, subject)), diagnostics=subject.refused)
 
 
+def _behind(op: Facts, verdict: OpVerdict, cpus: Sequence[Table]) -> OpVerdict:
+    """What falls back must have a kernel on a CPU; a refused node runs nowhere.
+
+    Each CPU may fall back in turn, to the next or to slower kernels of its own.
+    """
+    if op.name.startswith(REFUSED):
+        return OpVerdict(Placement.UNSUPPORTED)
+    if verdict.placement is not Placement.FALLBACK or not cpus:
+        return verdict
+    cpu, *behind = cpus
+    found = _behind(op, cpu.judge(op), behind)
+    if found.placement is not Placement.UNSUPPORTED:
+        return verdict
+    missing = tuple(replace(r, message=f"{r.message} (on the CPU: {cpu.target.id})") for r in found.reasons)
+    return replace(verdict, placement=Placement.UNSUPPORTED, reasons=(*verdict.reasons, *missing))
+
+
 def table_of(target: Target) -> Table:
     """Returns the table of a target, built once."""
-    return _table(_ById(target))
-
-
-class _ById:
-    """Lets targets be keys by identity: they hold mappings."""
-
-    def __init__(self, target: Target) -> None:
-        self.target = target
-
-    def __hash__(self) -> int:
-        return id(self.target)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _ById) and other.target is self.target
+    return _table(Same(target))
 
 
 @lru_cache(maxsize=512)
-def _table(key: _ById) -> Table:
-    return Table(key.target)
+def _table(target: Same) -> Table:
+    return Table(target.value)
 
 
 def _flat(ops: Iterable[Emitted]) -> Iterator[Emitted]:
@@ -125,18 +144,16 @@ def _flat(ops: Iterable[Emitted]) -> Iterator[Emitted]:
 
 def _nodes(ops: tuple[JudgedOp, ...], subject: Subject) -> Iterator[JudgedNode]:
     """Rolls verdicts up: a node is as good as the worst of its ops."""
-    by_node: dict[str, list[JudgedOp]] = {}
-    for op in ops:
-        for name in op.emitted.origin.nodes or (f"{op.emitted.op}:{op.index}",):
-            by_node.setdefault(name, []).append(op)
+    by_node = subject.by_node
     lost = {name: d for d in subject.refused for name in d.where.nodes}
-    for name, of_node in by_node.items():
+    for name, positions in by_node.items():
         if name not in lost:
-            yield _node(name, tuple(of_node))
+            yield _node(name, tuple([ops[i] for i in positions]))
     for name, diagnostic in lost.items():
         reason = Reason("lowering", Outcome.FAIL, diagnostic.message, diagnostic.code)
         origin = Origin((name,), diagnostic.where.scope, diagnostic.where.file, diagnostic.where.line)
-        yield JudgedNode(name, NodeVerdict.UNSUPPORTED, tuple(by_node.get(name, ())), (reason,), origin)
+        of_node = tuple(ops[i] for i in by_node.get(name, ()))
+        yield JudgedNode(name, NodeVerdict.UNSUPPORTED, of_node, (reason,), origin)
     for origin in subject.sources:
         for name in origin.nodes:
             if name not in by_node and name not in lost:
@@ -152,11 +169,13 @@ _WORST: Mapping[Placement, NodeVerdict] = {
 
 
 def _node(name: str, ops: tuple[JudgedOp, ...]) -> JudgedNode:
-    placements = {op.placement for op in ops}
-    bad = next((verdict for placement, verdict in _WORST.items() if placement in placements), None)
+    placements = {op.verdict.placement for op in ops}
+    bad = next((_WORST[placement] for placement in _WORST if placement in placements), None)
     verdict = bad or (NodeVerdict.NATIVE if len(ops) == 1 else NodeVerdict.DECOMPOSED)
-    reasons = dict.fromkeys(reason for op in ops for reason in op.verdict.reasons)
-    return JudgedNode(name, verdict, ops, tuple(reasons), ops[0].emitted.origin)
+    reasons: tuple[Reason, ...] = ops[0].verdict.reasons
+    if len(ops) > 1:
+        reasons = tuple(dict.fromkeys(reason for op in ops for reason in op.verdict.reasons))
+    return JudgedNode(name, verdict, ops, reasons, ops[0].emitted.origin)
 
 
 __all__ = ["OpVerdict", "Subject", "judge", "table_of"]

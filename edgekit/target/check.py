@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from ast import literal_eval
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
+
+from pydantic import ValidationError
 
 from edgekit.diagnostics import Diagnostic
 from edgekit.target.catalogue import Catalogue, RuleSpec, fitted, near
+from edgekit.target.identity import Same
 from edgekit.target.rule_form import ANY_OF, ASIDE, FormError, canonical_list
 from edgekit.target.schema import OpEntry, Target
 from edgekit.target.tree import PathIn, Tree
@@ -27,6 +32,34 @@ def checked(tree: Tree, rules: Catalogue, graph_rules: Catalogue) -> tuple[Targe
     return checker.target(), checker.problems
 
 
+_PLAIN = OpEntry()
+"""`OP:` alone says that the op is taken as it is."""
+
+
+@lru_cache(maxsize=4096)
+def _sound(entry: Same, constants: str, rules: Same) -> OpEntry | None:
+    """Returns an entry that has no mistakes, built once for all targets and ops that share it.
+
+    Args:
+        entry: As it is written; a list stands for its rules alone.
+        constants: The constants that hold for it, as text.
+        rules: The catalogue.
+
+    Returns:
+        `None` if there is a mistake; who asks then looks for it where it is written.
+    """
+    values = literal_eval(constants)
+    checker = _Checker(Tree({"constants": values}), rules.value, {})
+    written = {"rules": entry.value} if isinstance(entry.value, list) else entry.value
+    fields = checker.entry_fields(written, ("ops", "?"))
+    if checker.problems:
+        return None
+    try:
+        return OpEntry.model_validate(fields)
+    except ValidationError:
+        return None
+
+
 class _Checker:
     """Turns a tree into the fields of `Target`, collecting what is wrong on the way."""
 
@@ -43,22 +76,36 @@ class _Checker:
             self.problem((), "a descriptor is a mapping of keys to values")
             return None
         fields = dict(value)
-        for key, catalogue in (("rules", self.rules), ("graph", self.graph_rules)):
-            if key in fields:
-                fields[key] = self.rule_list(fields[key], (key,), catalogue)
+        if isinstance(fields.get("rules"), list):
+            fields["rules"] = self.general(fields["rules"])
+        if isinstance(fields.get("graph"), list):
+            fields["graph"] = self.rule_list(fields["graph"], ("graph",), self.graph_rules)
         if isinstance(fields.get("ops"), Mapping):
             fields["ops"] = {name: self.entry(name, entry) for name, entry in fields["ops"].items()}
         target = self.validated(fields)
         self.sources()
         return None if self.problems else target
 
+    def general(self, written: Any) -> Any:
+        """Returns the rules for every op; the same objects for all targets that share them."""
+        constants = repr(self.tree.value.get("constants"))
+        known = _sound(Same(written), constants, Same(self.rules))
+        return self.rule_list(written, ("rules",), self.rules) if known is None else known.rules
+
     def entry(self, name: str, entry: Any) -> Any:
-        """Returns the fields of one op; `OP:` alone says that it is taken as it is."""
+        """Returns the entry of one op, or the fields that have a mistake."""
         if entry is None:
-            return {}
+            return _PLAIN
+        known = None
+        if isinstance(entry, Mapping):
+            known = _sound(Same(entry), repr(self.tree.value.get("constants")), Same(self.rules))
+        return known or self.entry_fields(entry, ("ops", name))
+
+    def entry_fields(self, entry: Any, path: PathIn) -> Any:
+        """Returns what `OpEntry` takes, with the short forms of rules written out."""
         if not isinstance(entry, Mapping) or "rules" not in entry:
             return entry
-        return {**entry, "rules": self.rule_list(entry["rules"], ("ops", name, "rules"), self.rules)}
+        return {**entry, "rules": self.rule_list(entry["rules"], (*path, "rules"), self.rules)}
 
     def rule_list(self, written: Any, path: PathIn, catalogue: Catalogue) -> list[dict[str, Any]]:
         if written is None:
@@ -117,8 +164,6 @@ class _Checker:
         return constants[value[1:]]
 
     def validated(self, fields: dict[str, Any]) -> Target | None:
-        from pydantic import ValidationError
-
         try:
             return Target.model_validate(fields)
         except ValidationError as failure:

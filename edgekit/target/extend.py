@@ -30,38 +30,39 @@ def extended(family: Tree, own: Tree) -> Tree:
         The union.
     """
     base = {key: value for key, value in family.value.items() if key not in OWN}
-    merge = _Merge(family, own)
-    return Tree(merge.value(base, own.value, ()), merge.places)
+    merge = _Merge(own)
+    value = merge.value(base, own.value, ())
+    return Tree(value, merge.places, family, frozenset(merge.replaced))
 
 
 def settled(tree: Tree) -> Tree:
     """Moves `more_rules` to the end of `rules` in a descriptor that extends nothing."""
-    return extended(Tree({}, {}), tree)
+    return extended(Tree({}), tree)
 
 
 class _Merge:
-    def __init__(self, family: Tree, own: Tree) -> None:
-        self.family = family
+    """Puts values on top of a family's, and notes where what it puts there is written."""
+
+    def __init__(self, own: Tree) -> None:
         self.own = own
         self.places: dict[PathIn, Where] = {}
+        self.replaced: set[PathIn] = set()
 
     def value(self, base: Any, over: Any, path: PathIn) -> Any:
+        if not base and len(path) == 2 and not (isinstance(over, Mapping) and MORE in over):
+            self.put(over, path, path)
+            return over  # the same object for all ops that share it
         pattern = ("ops", "*") if len(path) == 2 and path[0] == "ops" else path
         if not (isinstance(base, Mapping) and isinstance(over, Mapping) and pattern in MERGED):
-            self.keep(self.own, over, path, path)
+            self.put(over, path, path)
             return over
         self.places[path] = self.own.where(path)
-        merged: dict[str, Any] = {}
-        for key, value in base.items():
-            if key not in over:
-                self.keep(self.family, value, (*path, key), (*path, key))
-                merged[key] = value
-            elif over[key] is not None:
-                merged[key] = self.value(value, over[key], (*path, key))
+        merged = {key: value for key, value in base.items() if key not in over or over[key] is not None}
         for key, value in over.items():
-            if key not in base and key != MORE:
-                merged[key] = self.value({}, value, (*path, key)) if isinstance(value, Mapping) else value
-                self.keep(self.own, merged[key], (*path, key), (*path, key))
+            if key == MORE or (value is None and key in base):
+                continue
+            inner = {} if isinstance(value, Mapping) and key not in base else base.get(key)
+            merged[key] = self.value(inner, value, (*path, key))
         if MORE in over:
             self.append(merged, over[MORE], path)
         return merged
@@ -71,21 +72,22 @@ class _Merge:
         rules = merged.get("rules") or []
         if not isinstance(more, list) or not isinstance(rules, list):
             merged[MORE] = more
-            self.keep(self.own, more, (*path, MORE), (*path, MORE))
+            self.put(more, (*path, MORE), (*path, MORE))
             return
         for i, rule in enumerate(more):
-            self.keep(self.own, rule, (*path, MORE, i), (*path, "rules", len(rules) + i))
+            self.put(rule, (*path, MORE, i), (*path, "rules", len(rules) + i))
         merged["rules"] = [*rules, *more]
 
-    def keep(self, tree: Tree, value: Any, at: PathIn, to: PathIn) -> None:
-        """Takes over where a value and all in it is written."""
-        self.places[to] = tree.where(at)
-        items = (
-            value.items()
-            if isinstance(value, Mapping)
-            else enumerate(value)
-            if isinstance(value, list)
-            else ()
-        )
-        for key, inner in items:
-            self.keep(tree, inner, (*at, key), (*to, key))
+    def put(self, value: Any, at: PathIn, to: PathIn) -> None:
+        """Takes over where a value and all in it is written; nothing of the family is left there."""
+        self.replaced.add(to)
+        self.note(value, at, to)
+
+    def note(self, value: Any, at: PathIn, to: PathIn) -> None:
+        self.places[to] = self.own.where(at)
+        if isinstance(value, Mapping):
+            for key, inner in value.items():
+                self.note(inner, (*at, key), (*to, key))
+        elif isinstance(value, list):
+            for i, inner in enumerate(value):
+                self.note(inner, (*at, i), (*to, i))

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from edgekit.diagnostics import EdgekitError, Where, error
 from edgekit.target.catalogue import Catalogue, near
 from edgekit.target.check import checked
 from edgekit.target.extend import extended, settled
+from edgekit.target.groups import ungrouped
 from edgekit.target.schema import Target
 from edgekit.target.tree import Tree, read_tree, refused
 
@@ -125,24 +126,36 @@ def resolved(path: Path, on: Shelf) -> Tree:
     Raises:
         EdgekitError: EK207 for mistakes of form, cycles, or an `extends` that leads out of the folder.
     """
-    chain = [path]
-    trees = [read_tree(path)]
-    while (parent := _parent(trees[-1], chain[-1], on)) is not None:
-        file, line = str(chain[-1]), trees[-1].where(("extends",)).line
-        if parent.resolve() in {p.resolve() for p in chain}:
-            raise refused(
-                file,
-                line,
-                f"`extends` goes round in a circle: {' > '.join(p.stem for p in [*chain, parent])}",
-            )
-        if len(chain) == MAX_CHAIN:
-            raise refused(file, line, f"more than {MAX_CHAIN} descriptors extend each other")
-        chain.append(parent)
-        trees.append(read_tree(parent))
-    tree = settled(trees.pop())
-    while trees:
-        tree = extended(tree, trees.pop())
-    return tree
+    return _on_family(path, on, (path,))
+
+
+def _on_family(path: Path, on: Shelf, chain: tuple[Path, ...]) -> Tree:
+    own = _read(path)
+    parent = _parent(own, path, on)
+    if parent is None:
+        return own
+    file, line = str(path), own.where(("extends",)).line
+    if parent.resolve() in {p.resolve() for p in chain}:
+        circle = " > ".join(p.stem for p in (*chain, parent))
+        raise refused(file, line, f"`extends` goes round in a circle: {circle}")
+    if len(chain) == MAX_CHAIN:
+        raise refused(file, line, f"more than {MAX_CHAIN} descriptors extend each other")
+    return extended(_on_family(parent, on, (*chain, parent)), own)
+
+
+def _read(path: Path) -> Tree:
+    """Reads a file; families are read once for all that extend them."""
+    try:
+        state = path.stat()
+    except OSError:
+        return read_tree(path)  # which says what is wrong
+    return _read_once(path, state.st_mtime_ns, state.st_size)
+
+
+@lru_cache(maxsize=256)
+def _read_once(path: Path, changed: int, size: int) -> Tree:
+    tree = ungrouped(read_tree(path))
+    return settled(tree) if isinstance(tree.value, dict) and tree.value.get("extends") is None else tree
 
 
 def _parent(tree: Tree, path: Path, on: Shelf) -> Path | None:

@@ -125,7 +125,7 @@ class RuleUse(_Strict):
 
     rule: str = ""
     params: Mapping[str, Any] = Field(default_factory=dict)
-    any_of: tuple[tuple[RuleUse, ...], ...] = Field(default=(), strict=False)
+    any_of: tuple[Annotated[tuple[RuleUse, ...], Field(strict=False)], ...] = Field(default=(), strict=False)
     when: tuple[RuleUse, ...] = Field(default=(), strict=False)
     unless: tuple[RuleUse, ...] = Field(default=(), strict=False)
     outcome: OutcomeField = Outcome.FAIL
@@ -139,6 +139,7 @@ class OpEntry(_Strict):
     """What the target says of one op.
 
     Attributes:
+        accelerated: `False` for an op that is known and never runs on the accelerator.
         dtypes: Dtypes of feature maps that are taken; `None` if the source does not say.
         rules: All that must hold for the accelerator to take the op.
         fallback: Where it goes otherwise; `None` for what holds in the whole target.
@@ -147,6 +148,7 @@ class OpEntry(_Strict):
         note: What to know of it.
     """
 
+    accelerated: bool = True
     dtypes: Strings | None = None
     rules: tuple[RuleUse, ...] = Field(default=(), strict=False)
     fallback: OtherwiseField | None = None
@@ -205,6 +207,7 @@ class Numerics(_Strict):
         weights: Dtypes of weights.
         per_channel: Whether weights may have a scale per channel.
         symmetric_weights: Whether zero points of weights must be 0.
+        source: A key of `sources`.
         note: What to know of it.
     """
 
@@ -214,6 +217,7 @@ class Numerics(_Strict):
     weights: Strings = ()
     per_channel: bool = True
     symmetric_weights: bool = True
+    source: str | None = None
     note: Text | None = None
 
 

@@ -16,7 +16,7 @@ from typing import Any
 from edgekit.diagnostics import Diagnostic, EdgekitError, Where, error
 
 MAX_BYTES = 1 << 20
-MAX_KEY = 200
+MAX_KEY = 1000
 MAX_DEPTH = 40
 MAX_DIGITS = 30
 
@@ -30,17 +30,28 @@ class Tree:
 
     Attributes:
         value: Mappings, lists and scalars.
-        places: File and 1-based line of every value and key, by its path.
+        places: File and 1-based line of the values and keys that it writes itself, by path.
+        family: What it was put on top of; says where the other values are written.
+        replaced: Paths at which nothing of the family is left.
     """
 
     value: Any
     places: Mapping[PathIn, Where] = field(default_factory=dict)
+    family: Tree | None = None
+    replaced: frozenset[PathIn] = frozenset()
 
     def where(self, path: PathIn) -> Where:
         """Returns where a value is written, or the nearest value around it."""
-        while path and path not in self.places:
+        while path and self._exact(path) is None:
             path = path[:-1]
-        return self.places.get(path, Where())
+        return self._exact(path) or Where()
+
+    def _exact(self, path: PathIn) -> Where | None:
+        found = self.places.get(path)
+        if found is not None or self.family is None:
+            return found
+        gone = any(path[:n] in self.replaced for n in range(1, len(path) + 1))
+        return None if gone else self.family._exact(path)
 
 
 def read_tree(path: Path) -> Tree:

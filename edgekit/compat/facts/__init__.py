@@ -15,11 +15,11 @@ def facts_of(emitted: Emitted, dialect: str) -> Facts:
         emitted: The op.
         dialect: Whose names it has: `tflite`, `onnx` or `coreml`.
     """
-    return _facts(dialect)(emitted)
+    return facts_class(dialect)(emitted)
 
 
 @cache
-def _facts(dialect: str) -> type[Facts]:
+def facts_class(dialect: str) -> type[Facts]:
     """Imports a dialect only when an op of it is judged."""
     if dialect == "tflite":
         from edgekit.compat.facts.tflite import TFLiteFacts
@@ -36,4 +36,4 @@ def _facts(dialect: str) -> type[Facts]:
     raise KeyError(dialect)
 
 
-__all__ = ["Facts", "Pair", "facts_of"]
+__all__ = ["Facts", "Pair", "facts_class", "facts_of"]

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, ClassVar
 
 import numpy as np
@@ -19,22 +19,33 @@ Pair = tuple[int, int]
 """Height and width."""
 
 
+@lru_cache(maxsize=256)
+def _dtype_name(dtype: np.dtype[Any]) -> str | None:
+    return None if dtype.kind == "O" else str(dtype)
+
+
 class Facts:
     """The facts of one op.
 
     Attributes:
         emitted: The op.
         name: Its name in the dialect.
+        verdicts: What rows of tables said of it so far.
         PARAMETERS: Per op, the operands that steer it and are no feature maps: their role by position.
         SPACE: The letters of the axes of a tensor of rank 4.
+        WINDOWED: The ops that have a window.
+        ALONG_AXES: The ops that work along axes.
     """
 
     PARAMETERS: ClassVar[Mapping[str, Mapping[int, str]]] = {}
     SPACE: ClassVar[str] = "NHWC"
+    WINDOWED: ClassVar[frozenset[str]] = frozenset()
+    ALONG_AXES: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, emitted: Emitted) -> None:
         self.emitted = emitted
         self.name = emitted.op
+        self.verdicts: dict[Any, Any] = {}
 
     # Operands by role
 
@@ -109,7 +120,7 @@ class Facts:
 
     def dtype(self, value: Value) -> str | None:
         """Returns the dtype that the backend computes in, `None` if it is not known."""
-        return None if value.dtype == object else str(value.dtype)
+        return _dtype_name(value.dtype)
 
     def quant(self, value: Value) -> Quant | None:
         """Returns the quantisation of a tensor."""

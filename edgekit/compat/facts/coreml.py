@@ -22,6 +22,7 @@ class CoreMlFacts(Facts):
     """What a MIL op is."""
 
     SPACE = "NCHW"
+    WINDOWED = frozenset({"conv", "conv_transpose", "avg_pool", "max_pool", "l2_pool"})
 
     @cached_property
     def _named(self) -> Mapping[str, tuple[Value, ...]]:

@@ -10,6 +10,11 @@ from edgekit.compat.facts.base import Facts, Pair, from_end
 from edgekit.lowering.ledger import Value
 
 _WEIGHTS = {1: "weights", 2: "bias"}
+_QLINEAR_CONV = {1: "scale", 2: "zero_point", 3: "weights", 4: "weight_scale", 5: "weight_zero_point"} | {
+    6: "result_scale",
+    7: "result_zero_point",
+    8: "bias",
+}
 _REDUCE = "Max Min Mean Sum Prod L1 L2 LogSum LogSumExp SumSquare"
 
 _ROLES: Mapping[str, Mapping[int, str]] = {
@@ -20,6 +25,7 @@ _ROLES: Mapping[str, Mapping[int, str]] = {
             _WEIGHTS,
         ),
         ("RMSNormalization", {1: "weights"}),
+        ("QLinearConv", _QLINEAR_CONV),
         ("LSTM GRU RNN", {1: "weights", 2: "recurrence", 3: "bias", 4: "lengths"}),
         ("BatchNormalization", {1: "weights", 2: "bias", 3: "mean", 4: "variance"}),
         (" ".join(f"Reduce{kind}" for kind in _REDUCE.split()), {1: "axes"}),
@@ -54,6 +60,13 @@ class OnnxFacts(Facts):
     """What an ONNX op is."""
 
     PARAMETERS = _ROLES
+    WINDOWED = frozenset(
+        {"Conv", "ConvTranspose", "AveragePool", "MaxPool", "LpPool", "QLinearConv", *_GLOBAL}
+    )
+    ALONG_AXES = frozenset(name for name, roles in _ROLES.items() if "axes" in roles.values()) | {
+        *_AXIS_DEFAULT,
+        "Concat",
+    }
     SPACE = "NCHW"
 
     def letters(self, value: Value) -> str:

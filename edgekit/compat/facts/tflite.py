@@ -35,10 +35,27 @@ _ROLES: Mapping[str, Mapping[int, str]] = {
 """The operands that are no feature maps."""
 
 
+_WINDOWED = frozenset(
+    (
+        *("CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "CONV_3D", "CONV_3D_TRANSPOSE"),
+        *("AVERAGE_POOL_2D", "MAX_POOL_2D", "L2_POOL_2D"),
+    )
+)
+_ALONG_AXES = frozenset(
+    (
+        *(name for name, roles in _ROLES.items() if "axes" in roles.values()),
+        *("SOFTMAX", "LOG_SOFTMAX", "L2_NORMALIZATION"),
+        *("CONCATENATION", "PACK", "UNPACK", "GATHER", "ONE_HOT"),
+    )
+)
+
+
 class TFLiteFacts(Facts):
     """What a TFLite op is."""
 
     PARAMETERS = _ROLES
+    WINDOWED = _WINDOWED
+    ALONG_AXES = _ALONG_AXES
 
     @cached_property
     def kernel(self) -> Pair | None:
@@ -70,6 +87,25 @@ class TFLiteFacts(Facts):
     def padding(self) -> str | None:
         """`SAME` or `VALID`."""
         return self.emitted.attrs.get("padding")
+
+    @cached_property
+    def pads(self) -> tuple[int, int, int, int] | None:
+        """Padding on top, left, bottom, right: what the mode comes to for this size of input."""
+        ifm, kernel, stride, dilation = self.ifm, self.kernel, self.stride, self.dilation
+        if self.padding == "VALID":
+            return 0, 0, 0, 0
+        if ifm is None or self.name == "TRANSPOSE_CONV":
+            return None
+        if kernel is None or stride is None or dilation is None:
+            return None
+        sizes = self.size(ifm, "H"), self.size(ifm, "W")
+        totals = []
+        for size, k, s, d in zip(sizes, kernel, stride, dilation, strict=True):
+            if size is None or s < 1:
+                return None
+            totals.append(max(0, (-(-size // s) - 1) * s + (k - 1) * d + 1 - size))
+        (top, left), (bottom, right) = (t // 2 for t in totals), (-(-t // 2) for t in totals)
+        return top, left, bottom, right
 
     @cached_property
     def groups(self) -> int | None:

@@ -88,3 +88,9 @@ def pads_only(op: Facts, *, axes: str) -> Finding | None:
         letters[i] for i, pair in enumerate(pads.reshape(-1, 2)) if pair.any() and letters[i] not in axes
     ]
     return fails(f"padding along {', '.join(wrong)}") if wrong else None
+
+
+@rule("not-both")
+def not_both(op: Facts, *, first: str, second: str) -> Finding | None:
+    """{first} and {second} must not both be set"""
+    return fails("both are set") if op.attr(first) and op.attr(second) else None

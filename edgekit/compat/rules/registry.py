@@ -25,9 +25,11 @@ class Rule(RuleSpec):
 
     Attributes:
         check: Takes the facts (a graph for graph rules) and the parameters.
+        needs: A fact without which it can never be decided: `window` or `axes`; empty for none.
     """
 
     check: Callable[..., Any]
+    needs: str = ""
 
     def sentence_for(self, params: Mapping[str, Any]) -> str:
         """Returns the sentence with the parameters in place."""
@@ -39,14 +41,14 @@ _RULES: dict[str, Rule] = {}
 _GRAPH_RULES: dict[str, Rule] = {}
 
 
-def rule(name: str) -> Callable[[Check], Check]:
+def rule(name: str, *, needs: str = "") -> Callable[[Check], Check]:
     """Registers a constraint on one op.
 
     The function takes `Facts` and keyword parameters and returns `None` if the constraint holds, else
     a finding: `fails(value)`, or `unknown(what)` where it cannot be decided. The first line of its
-    docstring is what must hold.
+    docstring is what must hold. `needs` lets `edgekit target lint` find it on ops that have no such fact.
     """
-    return _registered(name, _RULES)
+    return _registered(name, _RULES, needs)
 
 
 def graph_rule(name: str) -> Callable[[GraphCheck], GraphCheck]:
@@ -55,10 +57,10 @@ def graph_rule(name: str) -> Callable[[GraphCheck], GraphCheck]:
     The function takes a `Placing` and keyword parameters and returns a finding for each op that breaks it, by
     the position of the op.
     """
-    return _registered(name, _GRAPH_RULES)
+    return _registered(name, _GRAPH_RULES, "")
 
 
-def _registered(name: str, table: dict[str, Rule]) -> Callable[[F], F]:
+def _registered(name: str, table: dict[str, Rule], needs: str) -> Callable[[F], F]:
     def register(function: F) -> F:
         if name in table:
             raise ValueError(f"the rule `{name}` is registered twice")
@@ -66,7 +68,7 @@ def _registered(name: str, table: dict[str, Rule]) -> Callable[[F], F]:
         if not sentence:
             raise ValueError(f"the rule `{name}` has no sentence")
         params = {p.name: _param(p) for p in _keywords(function)}
-        table[name] = Rule(name, sentence, params, function)
+        table[name] = Rule(name, sentence, params, function, needs)
         table[name].sentence_for({})  # a name in braces that is no parameter fails here
         return function
 

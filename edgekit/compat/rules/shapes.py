@@ -97,3 +97,34 @@ def matches_ofm_channels(op: Facts, *, of: str) -> Finding | None:
         if _count(shape) != channels:
             return fails(f"{_count(shape)} elements for {channels} channels")
     return None
+
+
+@rule("ranks-equal")
+def ranks_equal(op: Facts) -> Finding | None:
+    """all feature maps must have one rank"""
+    ranks = op.ranks
+    return fails(", ".join(map(str, ranks))) if len(set(ranks)) > 1 else None
+
+
+@rule("gpu-broadcast")
+def gpu_broadcast(op: Facts) -> Finding | None:
+    """where ranks differ, each axis of the smaller feature map must be 1 or that of the larger one
+
+    The axes are compared from the last one.
+    """
+    if len(op.ifms) != 2 or op.ifms[0].rank == op.ifms[1].rank:
+        return None
+    small, big = sorted(op.ifms, key=lambda v: v.rank)
+    pairs = list(zip(small.shape[::-1], big.shape[::-1], strict=False))
+    if any(a not in (1, b) for a, b in pairs if a is not None and b is not None):
+        return fails(f"{list(small.shape)} against {list(big.shape)}")
+    return unknown("a size") if any(None in pair for pair in pairs) else None
+
+
+@rule("splits-evenly")
+def splits_evenly(op: Facts) -> Finding | None:
+    """all parts must have one size"""
+    shapes = {v.shape for v in op.ofms}
+    if any(_differ(a, b) for a in shapes for b in shapes):
+        return fails(" and ".join(sorted(str(list(s)) for s in shapes)))
+    return None if all(v.static_shape is not None for v in op.ofms) else unknown("a size")

@@ -114,6 +114,12 @@ def absent(op: Facts, *, of: str) -> Finding | None:
     return fails("it is given") if op.tensors(of) else None
 
 
+@rule("present")
+def present(op: Facts, *, of: str) -> Finding | None:
+    """{of} must be given"""
+    return None if op.tensors(of) else fails("it is left out")
+
+
 @rule("inputs-range")
 def inputs_range(op: Facts, *, low: int = 1, high: int) -> Finding | None:
     """the op must have {low} to {high} feature maps going in"""
@@ -137,3 +143,47 @@ def _one_dtype(found: list[str | None]) -> Finding | None:
     if len(known) > 1:
         return fails(", ".join(known))
     return unknown("a dtype") if None in found else None
+
+
+@rule("hw-product-max")
+def hw_product_max(op: Facts, *, of: str, high: int) -> Finding | None:
+    """height times width of {of} must be at most {high}"""
+    return worst(
+        within(_product(op.size(v, "H"), op.size(v, "W")), None, high, "H x W =") for v in op.tensors(of)
+    )
+
+
+def _product(height: int | None, width: int | None) -> int | None:
+    return None if height is None or width is None else height * width
+
+
+@rule("never")
+def never(op: Facts) -> Finding | None:
+    """the accelerator has no such op"""
+    return fails(op.name)
+
+
+@rule("runtime-inputs")
+def runtime_inputs(op: Facts, *, low: int = 1, high: int) -> Finding | None:
+    """{low} to {high} operands must be computed at run time"""
+    count = sum(v is not None and v.data is None for v in op.emitted.inputs)
+    return within(count, low, high, "operands at run time:")
+
+
+@rule("outputs-range")
+def outputs_range(op: Facts, *, low: int = 1, high: int) -> Finding | None:
+    """the op must have {low} to {high} results"""
+    return within(len(op.ofms), low, high, "results:")
+
+
+@rule("varied-dims")
+def varied_dims(op: Facts, *, of: str = "feature-maps", high: int) -> Finding | None:
+    """at most {high} sizes of {of} may be larger than 1"""
+    return worst(_varied(v.shape, high) for v in op.tensors(of))
+
+
+def _varied(shape: tuple[int | None, ...], high: int) -> Finding | None:
+    certain = sum(d is not None and d > 1 for d in shape)
+    if certain > high:
+        return fails(f"shape {list(shape)}")
+    return unknown("a size") if certain + shape.count(None) > high else None

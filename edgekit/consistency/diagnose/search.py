@@ -21,8 +21,15 @@ from edgekit.pipeline import Array
 MOST_FAULTS = 3
 _LOOKED_AT = 2
 """Samples that the search looks at; all are used to confirm."""
-_GEOMETRIES = 4
+_GEOMETRIES = 12
+_NEAR = 1.3
+"""Geometries are kept that lose up to this many times what the best loses, and `_SLACK`."""
+_SLACK = 1e-6
+_EVERY = 2
+"""Which of the picked pixels numbers are compared on."""
 _CONFIRMED = 24
+_FEWEST = 16
+"""Pixels that a mix of channels is estimated from at least."""
 _BEAM = 6
 
 
@@ -110,16 +117,19 @@ def _faults(steps: Steps, aspect: Aspect, but: Sequence[Fault] = ()) -> Iterator
 def _by_image(case: Case, grain: float) -> list[Proposal] | None:
     """Proposes faults of an image pipeline; `None` if the observed tensor is no image."""
     looked = case.part(_LOOKED_AT)
-    scored: list[tuple[float, Proposal]] = []
+    started: list[tuple[_Moves, _View, Fault | None]] = []
     for memory in (None, *_rearranging(case.steps)):
         seen = looked if memory is None else _undone(looked, memory)
-        if seen is None:
-            continue
-        geometries = _geometries(seen)
-        if geometries is None:
-            return None
-        for moves in geometries:
-            scored += _numbers(seen, moves, memory, grain)
+        view = None if seen is None else _View(seen)
+        if view is not None and view.comparable:
+            started += [(moves, view, memory) for moves in _geometries(view)]
+    if not started:
+        return None
+    least = min(moves.loss for moves, _, _ in started)
+    scored: list[tuple[float, Proposal]] = []
+    for moves, view, memory in started:
+        if moves.loss <= _NEAR * least + _SLACK or (not moves.faults and memory is None):
+            scored += _numbers(view, moves, memory, grain)
     scored.sort(key=lambda pair: pair[0])
     return [proposal for _, proposal in scored[:_CONFIRMED]]
 
@@ -153,24 +163,25 @@ class _Moves:
     loss: float
 
 
-def _geometries(case: Case) -> list[_Moves] | None:
+def _geometries(view: _View) -> list[_Moves]:
     """Returns the geometries that fit best under any mix of channels, by coordinate descent over their families."""
-    view = _View(case)
-    start = _Moves((), case.steps, view.loss(case.steps))
-    if not np.isfinite(start.loss) and not view.comparable:
-        return None
-    tried = {start.steps: start}
-    best = start
+    steps = view.case.steps
+    tried = {steps: _Moves((), steps, view.loss(steps))}
+    best = tried[steps]
     for _ in range(MOST_FAULTS):
         for fault in _faults(best.steps, Aspect.GEOMETRY, best.faults):
             if fault.steps not in tried:
                 tried[fault.steps] = _Moves((*best.faults, fault), fault.steps, view.loss(fault.steps))
-        better = min(tried.values(), key=lambda m: m.loss + 1e-6 * len(m.faults))
+        better = min(tried.values(), key=_price)
         if better is best:
             break
         best = better
-    ranked = sorted(tried.values(), key=lambda m: m.loss + 1e-6 * len(m.faults))
-    return list({m.steps: m for m in (*ranked[:_GEOMETRIES], start)}.values())
+    near = [m for m in sorted(tried.values(), key=_price) if m.loss <= _NEAR * best.loss + _SLACK]
+    return list(dict.fromkeys((*near[:_GEOMETRIES], tried[steps])))
+
+
+def _price(moves: _Moves) -> float:
+    return moves.loss + _SLACK * len(moves.faults)
 
 
 class _View:
@@ -184,6 +195,8 @@ class _View:
         self.shape = _plane(parts.rest, case.device[0])
         self.comparable = self.shape is not None and all(d is not None for d in self.device)
         self.images = [predict(parts.before, x) for x in case.inputs]
+        targets = [d.reshape(-1, d.shape[-1]) for d in self.device if d is not None]
+        self.target = np.concatenate(targets).astype(np.float64) if self.comparable else np.zeros((0, 1))
 
     def moved(self, steps: Steps) -> list[Array] | None:
         """Returns the pixels of a geometry, or `None` if it does not give the device's shape."""
@@ -196,20 +209,17 @@ class _View:
     def loss(self, steps: Steps) -> float:
         """Returns the share of the device's energy that no mix of the pixels accounts for."""
         pixels = self.moved(steps)
-        if pixels is None or not self.comparable or len(pixels) != len(self.device):
+        if pixels is None or not np.isfinite(self.target).all():
             return float("inf")
         x = np.concatenate([p.reshape(-1, p.shape[-1]) for p in pixels])
-        y = np.concatenate([d.reshape(-1, d.shape[-1]) for d in self.device if d is not None]).astype(np.float64)
-        if y.dtype.kind == "f" and not np.isfinite(y).all():
+        keep = _unsaturated(self.case.device[0].dtype, self.target)
+        x, y = x[keep], self.target[keep]
+        x, y = x - x.mean(axis=0), y - y.mean(axis=0)
+        whole = float(np.sum(np.square(y)))
+        if len(x) < _FEWEST or not whole:
             return float("inf")
-        keep = _unsaturated(self.case.device[0].dtype, y)
-        x, y = x[keep], y[keep]
-        if len(x) < 16 or not np.any(y - y.mean(axis=0)):
-            return float("inf")
-        x = np.concatenate([x, np.ones((len(x), 1))], axis=1)
-        solution, *_ = np.linalg.lstsq(x, y, rcond=None)
-        left = np.sum(np.square(y - x @ solution))
-        return float(left / np.sum(np.square(y - y.mean(axis=0))))
+        mix = np.linalg.lstsq(x.T @ x, x.T @ y, rcond=None)[0]  # normal equations: at most four unknowns
+        return float(np.sum(np.square(y - x @ mix))) / whole
 
 
 def _plane(rest: Steps, device: Array) -> tuple[int, int] | None:
@@ -231,29 +241,33 @@ def _unsaturated(dtype: np.dtype[np.generic], y: Array) -> Array:
 
 
 def _numbers(
-    case: Case, moves: _Moves, memory: Fault | None, grain: float
+    view: _View, moves: _Moves, memory: Fault | None, grain: float
 ) -> Iterator[tuple[float, Proposal]]:
     """Yields each combination of colour, numbers and memory on the pixels of a geometry, with its loss."""
-    view = _View(case)
-    pixels = view.moved(moves.steps)
-    if pixels is None or not view.comparable:
+    moved = view.moved(moves.steps)
+    if moved is None:
         return
-    pixels = [np.clip(np.rint(p[::2, ::2]), 0, 255).astype(np.uint8) for p in pixels]
-    device = [d[::2, ::2].astype(np.float64) for d in view.device if d is not None]
-    budget = MOST_FAULTS - len(moves.faults) - (memory is not None)
+    pixels = [np.clip(np.rint(p[::_EVERY, ::_EVERY]), 0, 255).astype(np.uint8) for p in moved]
+    device = [d[::_EVERY, ::_EVERY].astype(np.float64) for d in view.device if d is not None]
+    budget = min(MOST_FAULTS - len(moves.faults) - (memory is not None), 2)
     for faults, steps in _combinations(moves.steps, budget):
-        parts = parts_of(steps)
-        if parts is None:
-            continue
-        loss = 0.0
-        for image, seen in zip(pixels, device, strict=True):
-            value = predict((*parts.points, *_pointwise(parts.rest)), image)
-            if value is None or value.shape != seen.shape:
-                loss = float("inf")
-                break
-            loss += float(np.mean(np.square(seen - value))) / grain**2
+        loss = _pixel_loss(steps, pixels, device) / grain**2
         whole = (*moves.faults, *faults) if memory is None else (*moves.faults, *faults, memory)
         yield loss + 1e-3 * len(whole), (whole, steps if memory is None else _with(memory, steps))
+
+
+def _pixel_loss(steps: Steps, pixels: Sequence[Array], device: Sequence[Array]) -> float:
+    parts = parts_of(steps)
+    if parts is None:
+        return float("inf")
+    pointwise = (*parts.points, *_pointwise(parts.rest))
+    loss = 0.0
+    for image, seen in zip(pixels, device, strict=True):
+        value = predict(pointwise, image)
+        if value is None or value.shape != seen.shape:
+            return float("inf")
+        loss += float(np.mean(np.square(seen - value)))
+    return loss
 
 
 def _pointwise(rest: Steps) -> Steps:
@@ -269,23 +283,21 @@ def _with(memory: Fault, steps: Steps) -> Steps:
     return next(again).steps
 
 
-def _combinations(steps: Steps, budget: int) -> Iterator[Proposal]:
-    yield (), steps
+def _combinations(steps: Steps, budget: int, but: tuple[Fault, ...] = ()) -> Iterator[Proposal]:
+    """Yields up to `budget` faults that are no geometry, each of a family of its own, in the order of families."""
+    yield but, steps
     if budget < 1:
         return
-    for colour in (None, *_faults(steps, Aspect.COLOUR)):
-        one = steps if colour is None else colour.steps
-        for numbers in (None, *_faults(one, Aspect.NUMBERS)):
-            two = one if numbers is None else numbers.steps
-            for memory in (None, *_codes(two)):
-                three = two if memory is None else memory.steps
-                chosen = tuple(f for f in (colour, numbers, memory) if f is not None)
-                if 0 < len(chosen) <= min(budget, 2):
-                    yield chosen, three
+    order = list(families())
+    for fault in _pixel_faults(steps, but):
+        if not but or order.index(fault.family) > order.index(but[-1].family):
+            yield from _combinations(fault.steps, budget - 1, (*but, fault))
 
 
-def _codes(steps: Steps) -> Iterator[Fault]:
-    return (f for f in _faults(steps, Aspect.MEMORY) if f.family != "layout")
+def _pixel_faults(steps: Steps, but: Sequence[Fault]) -> Iterator[Fault]:
+    for aspect in (Aspect.COLOUR, Aspect.NUMBERS):
+        yield from _faults(steps, aspect, but)
+    yield from (f for f in _faults(steps, Aspect.MEMORY, but) if f.family != "layout")
 
 
 def _by_beam(case: Case, grain: float) -> list[Proposal]:

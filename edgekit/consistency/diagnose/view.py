@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgekit.consistency.diagnose.fault import Steps
-from edgekit.consistency.diagnose.residual import predict
 from edgekit.pipeline import Array, Geometry, Unfit
 from edgekit.pipeline.resample import along
 from edgekit.pipeline.stages import Layout, Letterbox, Orientation
@@ -90,11 +89,6 @@ def moved(steps: Steps, image: Array, shape: tuple[int, int]) -> Array | None:
     rows, columns = rows[picks(shape[0])], columns[picks(shape[1])]
     shares = rows.sum(axis=1)[:, None] * columns.sum(axis=1)
     return along(columns, along(rows, image, 0), 1) + (fill * (1 - shares))[..., None]
-
-
-def pixels(steps: Steps, image: Array) -> Array | None:
-    """Runs steps on pixels; `None` where they are not defined."""
-    return predict(steps, image)
 
 
 def image_of(rest: Steps, device: Array) -> Array | None:
