@@ -1,4 +1,4 @@
-"""The wrapping contract: the ordered stages around a model, in one file that Python, the device team and CI read."""
+"""The wrapping contract: the ordered stages around a model, in one file that everybody reads."""
 
 from __future__ import annotations
 
@@ -207,7 +207,7 @@ class _Reader:
                 found[key] = TypeAdapter(types[key]).validate_python(_tuples(value), strict=True)
             except ValidationError as raised:
                 mistake = raised.errors(include_url=False)[0]
-                place = (key, *(part for part in mistake["loc"] if isinstance(part, int)))
+                place: PathIn = (key, *(part for part in mistake["loc"] if isinstance(part, int)))
                 reason = mistake["msg"][:1].lower() + mistake["msg"][1:]
                 self.problem((*path, *place), f"`{key}` of `{cls.kind}`: {reason}")
         return found if len(found) == len(given) else None

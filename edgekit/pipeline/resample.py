@@ -1,7 +1,7 @@
 """Resampling of images as a matrix on each axis: kernel, antialiasing, coordinates, edges.
 
-`weights` gives for each output pixel the share of each input pixel. A library's resize is a choice of the four, and
-of how results are rounded; `stages/resize.py` has the table.
+`weights` gives for each output pixel the share of each input pixel. A library's resize is a choice of the
+four, and of how results are rounded; `stages/resize.py` has the table.
 """
 
 from __future__ import annotations
@@ -81,8 +81,8 @@ class Axis:
         kernel: A key of `KERNELS`, `nearest`, or `area` (the exact overlap of pixels).
         antialias: Whether the kernel is widened when shrinking.
         coordinates: `half_pixel`, `align_corners` or `asymmetric`; ONNX Resize has the formulas.
-        edge: What becomes of taps outside the image: `clamp` gives them to the border pixel, `renormalise` drops
-            them and scales the others.
+        edge: What becomes of taps outside the image: `clamp` gives them to the border pixel, `renormalise`
+            drops them and scales the others.
     """
 
     kernel: str = "bilinear"
@@ -140,7 +140,8 @@ def _filtered(source: int, target: int, axis: Axis) -> Floats:
     matrix = np.zeros((target, source))
     rows = np.broadcast_to(np.arange(target)[:, None], taps.shape)
     np.add.at(matrix, (rows, np.clip(taps, 0, source - 1)), share)
-    return matrix / matrix.sum(axis=1, keepdims=True)
+    normed: Floats = matrix / matrix.sum(axis=1, keepdims=True)
+    return normed
 
 
 def _overlap(source: int, target: int) -> Floats:
@@ -148,7 +149,8 @@ def _overlap(source: int, target: int) -> Floats:
     low = np.maximum(edges[:-1, None], np.arange(source))
     high = np.minimum(edges[1:, None], np.arange(1, source + 1))
     shares = np.maximum(0.0, high - low)
-    return shares / shares.sum(axis=1, keepdims=True)
+    normed: Floats = shares / shares.sum(axis=1, keepdims=True)
+    return normed
 
 
 _GROUP = 16

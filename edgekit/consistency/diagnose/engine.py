@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edgekit.consistency.diagnose.fault import Fault
-from edgekit.consistency.diagnose.residual import Fit
+from edgekit.consistency.diagnose.residual import Fit, predict
+from edgekit.consistency.diagnose.samples import between_samples
 from edgekit.consistency.diagnose.search import Candidate, Case, Runs, candidates
 
 CLEARLY = 1.5
@@ -33,7 +34,8 @@ class Diagnosis:
 
     Attributes:
         verdict: How sure it is.
-        faults: What the device does, confirmed by injection; of a `class`, the explanation with the least left.
+        faults: What the device does, confirmed by injection; of a `class`, the explanation with the least
+            left.
         rivals: Of a `class`: the others that explain as well.
         before: The difference from the contract, root mean square in grains.
         after: What is left once the faults are injected into the reference.
@@ -60,18 +62,25 @@ def diagnose(case: Case) -> Diagnosis:
     if not case.device:
         raise ValueError("a case without samples")
     grain = case.grain()
-    healthy = Runs(case, grain).fit(case.steps)
+    runs = Runs(case, grain)
+    healthy = runs.fit(case.steps)
     if healthy.explains:
         return Diagnosis(Verdict.AGREE, (), (), healthy.rms, healthy.rms, 0.0)
-    found = [c for c in candidates(case, grain) if c.faults and c.fit.explains]
+    found = [c for c in (*_between(case, grain), *candidates(case, grain)) if c.faults and c.fit.explains]
     if not found:
         return Diagnosis(Verdict.UNEXPLAINED, (), (), healthy.rms, healthy.rms, 0.0)
     best = min(found, key=_cost)
     rivals = [c for c in found if c is not best and _rivals(c, best)]
     verdict = Verdict.CLASS if rivals else Verdict.CONFIRMED
-    share = 1 - best.fit.energy / healthy.energy
+    share = 1 - best.fit.energy / best.fit.count / (healthy.energy / healthy.count)
     others = tuple(c.faults for c in rivals)
     return Diagnosis(verdict, best.faults, others, healthy.rms, best.fit.rms, share)
+
+
+def _between(case: Case, grain: float) -> list[Candidate]:
+    reference = [predict(case.steps, x) for x in case.inputs]
+    found = between_samples(case.steps, reference, case.device, grain)
+    return [Candidate((fault,), fault.steps, how_well) for fault, how_well in found]
 
 
 def _energy(fit: Fit) -> float:

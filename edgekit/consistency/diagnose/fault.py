@@ -1,7 +1,7 @@
 """`Fault`: something that a device may do instead of what the contract says; and the table of their families.
 
-A fault is the contract's steps with a change. Running the changed steps *injects* the fault; comparing the result with
-what the device gave *explains* it. The library is thereby its own oracle.
+A fault is the contract's steps with a change. Running the changed steps *injects* the fault; comparing the
+result with what the device gave *explains* it. The library is thereby its own oracle.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ Steps = tuple[Step, ...]
 class Aspect(enum.IntEnum):
     """What a family changes, in the order in which the search settles it.
 
-    Geometry shows through any mix of the channels and any scaling; it is found first, by a metric that ignores both.
+    Geometry shows through any mix of the channels and any scaling; it is found first, by a metric that
+    ignores both.
     """
 
     GEOMETRY = 0

@@ -1,9 +1,9 @@
 """How far a prediction is from what a device gave, in units of its grain; and whether what is left is noise.
 
-The *grain* of a tensor is the smallest difference that means something: one code of an integer tensor, one level of
-an 8-bit image behind the stages that follow it, rounding in floats. A prediction explains the device when what is left
-is below one grain and has no structure: a fault that is not in the library (a gamma curve, say) may leave little,
-but what it leaves follows the image.
+The *grain* of a tensor is the smallest difference that means something: one code of an integer tensor, one
+level of an 8-bit image behind the stages that follow it, rounding in floats. A prediction explains the
+device when what is left is below one grain and has no structure: a fault that is not in the library (a gamma
+curve, say) may leave little, but what it leaves follows the image.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def grain_of(steps: Steps, value: Array, device: Array) -> float:
 
 
 def _pixel(steps: Steps, value: Array) -> float:
-    """Returns what one level of the resampled 8-bit image is worth at the end of the steps; 0 if there is none."""
+    """Returns what a level of the resampled 8-bit image is worth at the end; 0 if there is none."""
     last = max((i for i, s in enumerate(steps) if isinstance(s.stage, Geometry)), default=None)
     if last is None:
         return 0.0
@@ -103,7 +103,9 @@ def fit(predictions: Sequence[Array | None], device: Sequence[Array], grain: flo
         if one is None or one.shape != two.shape or not np.isfinite(one).all():
             return NOTHING
         error = (two.astype(np.float64) - one) / grain
-        error = np.where(np.isfinite(error), error, 1e6)  # what is not finite on the device alone is never noise
+        error = np.where(
+            np.isfinite(error), error, 1e6
+        )  # what is not finite on the device alone is never noise
         square = float(np.sum(np.square(error)))
         energy += square
         count += error.size
@@ -112,7 +114,7 @@ def fit(predictions: Sequence[Array | None], device: Sequence[Array], grain: flo
 
 
 def _structure(error: Array, prediction: Array) -> float:
-    """Returns the share of the error's energy that a quadratic of the prediction, or its offset, accounts for."""
+    """Returns the share of the error's energy that a quadratic of the prediction accounts for."""
     x = prediction.reshape(-1)
     spread = float(x.std())
     x = (x - x.mean()) / (spread or 1.0)

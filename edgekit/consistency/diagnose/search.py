@@ -1,9 +1,9 @@
 """Finds faults, alone and together, that turn the contract's steps into what the device did.
 
-For images in three moves. Geometry first, among some rows and columns: channels and numbers are left open, any linear
-mix of the resampled channels may stand for them. Then, on those pixels, each combination of one fault of colour, one
-of numbers and one of memory. Last, the best combinations are run in full. Pipelines without geometry are
-searched fault by fault, keeping the best few.
+For images in three moves. Geometry first, among some rows and columns: channels and numbers are left open,
+any linear mix of the resampled channels may stand for them. Then, on those pixels, each combination of one
+fault of colour, one of numbers and one of memory. Last, the best combinations are run in full. Pipelines
+without geometry are searched fault by fault, keeping the best few.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ _GEOMETRIES = 12
 _NEAR = 1.3
 """Geometries are kept that lose up to this many times what the best loses, and `_SLACK`."""
 _SLACK = 1e-6
+_ORDERS, _ROUNDING = 2.0, 1e-3
+"""Orders of memory are looked at on other pixels: those within this factor and rounding of the best are kept."""
 _EVERY = 2
 """Which of the picked pixels numbers are compared on."""
 _CONFIRMED = 24
@@ -86,7 +88,7 @@ def candidates(case: Case, grain: float) -> list[Candidate]:
 
 
 class Runs:
-    """Runs steps on all samples and compares; what geometry gives is kept for the next steps that share it."""
+    """Runs steps on all samples and compares; what geometry gives is kept for steps that share it."""
 
     def __init__(self, case: Case, grain: float) -> None:
         self._case = case
@@ -128,7 +130,7 @@ def _by_image(case: Case, grain: float) -> list[Proposal] | None:
     least = min(moves.loss for moves, _, _ in started)
     scored: list[tuple[float, Proposal]] = []
     for moves, view, memory in started:
-        if moves.loss <= _NEAR * least + _SLACK or (not moves.faults and memory is None):
+        if moves.loss <= _ORDERS * least + _ROUNDING or (not moves.faults and memory is None):
             scored += _numbers(view, moves, memory, grain)
     scored.sort(key=lambda pair: pair[0])
     return [proposal for _, proposal in scored[:_CONFIRMED]]
@@ -164,20 +166,41 @@ class _Moves:
 
 
 def _geometries(view: _View) -> list[_Moves]:
-    """Returns the geometries that fit best under any mix of channels, by coordinate descent over their families."""
+    """Returns the geometries that fit best under any mix of channels, by coordinate descent."""
     steps = view.case.steps
     tried = {steps: _Moves((), steps, view.loss(steps))}
-    best = tried[steps]
-    for _ in range(MOST_FAULTS):
-        for fault in _faults(best.steps, Aspect.GEOMETRY, best.faults):
+
+    def best() -> _Moves:
+        return min(tried.values(), key=_price)
+
+    def grow(base: _Moves, but: Sequence[Fault]) -> None:
+        for fault in _faults(base.steps, Aspect.GEOMETRY, but):
             if fault.steps not in tried:
-                tried[fault.steps] = _Moves((*best.faults, fault), fault.steps, view.loss(fault.steps))
-        better = min(tried.values(), key=_price)
-        if better is best:
+                tried[fault.steps] = _Moves((*base.faults, fault), fault.steps, view.loss(fault.steps))
+
+    for _ in range(MOST_FAULTS):
+        base = best()
+        grow(base, base.faults)
+        for fault in base.faults:  # what was chosen while others were missing may be chosen otherwise now
+            others = tuple(f for f in base.faults if f is not fault)
+            again = _again(steps, others)
+            if again is not None and len(base.faults) > 1:
+                grow(_Moves(others, again, float("inf")), others)
+        if best() is base:
             break
-        best = better
-    near = [m for m in sorted(tried.values(), key=_price) if m.loss <= _NEAR * best.loss + _SLACK]
+    near = [m for m in sorted(tried.values(), key=_price) if m.loss <= _NEAR * best().loss + _SLACK]
     return list(dict.fromkeys((*near[:_GEOMETRIES], tried[steps])))
+
+
+def _again(steps: Steps, faults: Sequence[Fault]) -> Steps | None:
+    """Puts faults into other steps; `None` where one of them has no place there."""
+    for fault in faults:
+        same = (f for f in families()[fault.family].faults(steps) if f.what == fault.what)
+        found = next(same, None)
+        if found is None:
+            return None
+        steps = found.steps
+    return steps
 
 
 def _price(moves: _Moves) -> float:
@@ -214,9 +237,11 @@ class _View:
         x = np.concatenate([p.reshape(-1, p.shape[-1]) for p in pixels])
         keep = _unsaturated(self.case.device[0].dtype, self.target)
         x, y = x[keep], self.target[keep]
+        if len(x) < _FEWEST:
+            return float("inf")
         x, y = x - x.mean(axis=0), y - y.mean(axis=0)
         whole = float(np.sum(np.square(y)))
-        if len(x) < _FEWEST or not whole:
+        if not whole:
             return float("inf")
         mix = np.linalg.lstsq(x.T @ x, x.T @ y, rcond=None)[0]  # normal equations: at most four unknowns
         return float(np.sum(np.square(y - x @ mix))) / whole
@@ -236,8 +261,9 @@ def _plane(rest: Steps, device: Array) -> tuple[int, int] | None:
 def _unsaturated(dtype: np.dtype[np.generic], y: Array) -> Array:
     if dtype.kind not in "iu":
         return np.ones(len(y), bool)
-    limits = np.iinfo(dtype)
-    return np.all((y > limits.min) & (y < limits.max), axis=1)
+    limits = np.iinfo(str(dtype))
+    inside: Array = np.all((y > limits.min) & (y < limits.max), axis=1)
+    return inside
 
 
 def _numbers(
@@ -252,8 +278,11 @@ def _numbers(
     budget = min(MOST_FAULTS - len(moves.faults) - (memory is not None), 2)
     for faults, steps in _combinations(moves.steps, budget):
         loss = _pixel_loss(steps, pixels, device) / grain**2
-        whole = (*moves.faults, *faults) if memory is None else (*moves.faults, *faults, memory)
-        yield loss + 1e-3 * len(whole), (whole, steps if memory is None else _with(memory, steps))
+        moved_too = () if memory is None else (memory,)
+        whole = (*moves.faults, *faults, *moved_too)
+        final = _again(steps, moved_too)
+        if final is not None:
+            yield loss + 1e-3 * len(whole), (whole, final)
 
 
 def _pixel_loss(steps: Steps, pixels: Sequence[Array], device: Sequence[Array]) -> float:
@@ -277,14 +306,8 @@ def _pointwise(rest: Steps) -> Steps:
     return tuple(s for s in rest if not isinstance(s.stage, Layout | Misread | Turned))
 
 
-def _with(memory: Fault, steps: Steps) -> Steps:
-    """Returns steps with a fault that only moves elements, found again among the changed steps."""
-    again = (f for f in families()[memory.family].faults(steps) if f.what == memory.what)
-    return next(again).steps
-
-
 def _combinations(steps: Steps, budget: int, but: tuple[Fault, ...] = ()) -> Iterator[Proposal]:
-    """Yields up to `budget` faults that are no geometry, each of a family of its own, in the order of families."""
+    """Yields up to `budget` faults that are no geometry, each of a family of its own."""
     yield but, steps
     if budget < 1:
         return

@@ -1,7 +1,8 @@
 """A few rows and columns of an image, as any chain of geometry makes them: what the search looks at.
 
-Rows and columns are resampled each by a matrix, so that a part of the result costs a part of the work. Rounding between
-stages is left out; the search only ranks, and what it finds is confirmed by the stages themselves.
+Rows and columns are resampled each by a matrix, so that a part of the result costs a part of the work.
+Rounding between stages is left out; the search only ranks, and what it finds is confirmed by the stages
+themselves.
 """
 
 from __future__ import annotations
@@ -65,30 +66,54 @@ def moved(steps: Steps, image: Array, shape: tuple[int, int]) -> Array | None:
     Returns:
         float64 of shape [rows, columns, channels]; `None` if the chain gives another shape.
     """
-    rows = columns = None
-    fill = 0.0
-    for step in steps:
-        if isinstance(step.stage, Orientation):
-            if rows is not None:
-                return None
-            image = step.stage.apply(image)
-            continue
-        assert isinstance(step.stage, Geometry)
-        height, width = (len(m) if m is not None else n for m, n in zip((rows, columns), image.shape[:2], strict=True))
+    turned, resampled = _turned(steps, image)
+    chain = None if turned is None else _chained(resampled, *turned.shape[:2])
+    if chain is None or turned is None or (len(chain.rows), len(chain.columns)) != shape:
+        return None
+    rows, columns = chain.rows[picks(shape[0])], chain.columns[picks(shape[1])]
+    shares = rows.sum(axis=1)[:, None] * columns.sum(axis=1)
+    pixels: Array = along(columns, along(rows, turned, 0), 1) + (chain.fill * (1 - shares))[..., None]
+    return pixels
+
+
+def _turned(steps: Steps, image: Array) -> tuple[Array | None, Steps]:
+    """Returns the image behind the orientations in front, and the steps that follow."""
+    for index, step in enumerate(steps):
+        if not isinstance(step.stage, Orientation):
+            later = any(isinstance(s.stage, Orientation) for s in steps[index:])
+            return (None if later else image), steps[index:]
+        image = step.stage.apply(image)
+    return image, ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Chain:
+    """Geometry as one matrix for rows and one for columns.
+
+    Attributes:
+        rows: Shares of input rows; zeros where nothing of the image is.
+        columns: The same for columns.
+        fill: What stands where nothing of the image is.
+    """
+
+    rows: Array
+    columns: Array
+    fill: float = 0.0
+
+
+def _chained(steps: Steps, height: int, width: int) -> _Chain | None:
+    chain = _Chain(np.eye(height), np.eye(width))
+    for number, step in enumerate(steps):
+        if not isinstance(step.stage, Geometry):
+            return None
         try:
-            down, across = step.stage.matrices(height, width)
+            rows, columns = step.stage.matrices(len(chain.rows), len(chain.columns))
         except Unfit:
             return None
-        rows = down if rows is None else down @ rows
-        columns = across if columns is None else across @ columns
-        fill = step.stage.fill if isinstance(step.stage, Letterbox) else fill
-    if rows is None or columns is None:
-        rows, columns = np.eye(image.shape[0]), np.eye(image.shape[1])
-    if (len(rows), len(columns)) != shape:
-        return None
-    rows, columns = rows[picks(shape[0])], columns[picks(shape[1])]
-    shares = rows.sum(axis=1)[:, None] * columns.sum(axis=1)
-    return along(columns, along(rows, image, 0), 1) + (fill * (1 - shares))[..., None]
+        fill = step.stage.fill if isinstance(step.stage, Letterbox) else chain.fill
+        both = (rows, columns) if number == 0 else (rows @ chain.rows, columns @ chain.columns)
+        chain = _Chain(*both, fill)
+    return chain
 
 
 def image_of(rest: Steps, device: Array) -> Array | None:

@@ -11,7 +11,8 @@ import numpy as np
 from edgekit.pipeline.stage import Array, Stage, Unfit, need_image, stage, to_uint8
 
 ORDERS: Mapping[str, tuple[int, ...]] = {
-    "rgb": (0, 1, 2), "bgr": (2, 1, 0), "grb": (1, 0, 2), "brg": (2, 0, 1), "rbg": (0, 2, 1), "gbr": (1, 2, 0),
+    "rgb": (0, 1, 2), "bgr": (2, 1, 0), "grb": (1, 0, 2),
+    "brg": (2, 0, 1), "rbg": (0, 2, 1), "gbr": (1, 2, 0),
 }  # fmt: skip
 """Where each channel of the result comes from in RGB."""
 

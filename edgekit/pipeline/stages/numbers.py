@@ -84,7 +84,8 @@ class Quantise(Stage):
     def apply(self, value: Array) -> Array:
         codes = np.rint(value.astype(np.float32) / np.float32(self.scale)) + self.zero_point
         limits = np.iinfo(self.dtype)
-        return np.clip(codes, limits.min, limits.max).astype(self.dtype)
+        clipped: Array = np.clip(codes, limits.min, limits.max).astype(self.dtype)
+        return clipped
 
 
 @stage("dequantise")

@@ -64,8 +64,10 @@ FLAVOURS: Mapping[str, Mapping[str, Flavour]] = {
 }
 """What each library calls its resizes, and what they compute.
 
-Sources: Pillow 12 `Resampling`; OpenCV 4 `InterpolationFlags`; TensorFlow 2 `tf.image.resize` and, for the two with
-other coordinates, `tf.compat.v1.image.resize`; PyTorch 2 `interpolate`. The tests hold them against the libraries.
+Sources: Pillow 12 `Resampling`; OpenCV 4 `InterpolationFlags`; TensorFlow 2 `tf.image.resize` and, for the
+    two with
+other coordinates, `tf.compat.v1.image.resize`; PyTorch 2 `interpolate`. The tests hold them against the
+libraries.
 """
 
 
@@ -84,11 +86,12 @@ class Resize(Geometry):
     """Resamples an image.
 
     Attributes:
-        size: Height and width of the result; with `fit` other than `stretch`, of the box that it is fitted to.
+        size: Height and width of the result; with `fit` other than `stretch`, of the box that it is fitted
+            to.
         library: A key of `FLAVOURS`.
         kernel: One of that library's.
-        fit: `stretch` takes the size as it is; `shorter` keeps the aspect ratio and covers the box, `longer` stays
-            within it.
+        fit: `stretch` takes the size as it is; `shorter` keeps the aspect ratio and covers the box, `longer`
+            stays within it.
     """
 
     size: tuple[int, int]
@@ -148,7 +151,7 @@ _PILLOW_BITS = 22
 
 
 def _pillow(image: Array, rows: Array, columns: Array) -> Array:
-    """Two passes in fixed point of 22 bits, each rounded to uint8; an axis that keeps its size has no pass."""
+    """Two passes in fixed point of 22 bits, each rounded; an axis that keeps its size has no pass."""
     for matrix, axis in ((columns, 1), (rows, 0)):
         if matrix.shape[0] == matrix.shape[1]:
             continue
@@ -169,7 +172,7 @@ def _opencv(image: Array, rows: Array, columns: Array) -> Array:
 
 
 def _taps(matrix: Array) -> Iterator[tuple[Array, Array, Array]]:
-    """Yields rows, columns and weights, one weight of a row at a time: OpenCV shifts each product for itself."""
+    """Yields rows, columns and weights, one weight of a row at a time: each product is shifted alone."""
     left = matrix.copy()
     while left.any():
         row = np.flatnonzero(left.any(axis=1))

@@ -34,13 +34,17 @@ def channel_order(steps: Steps) -> Iterator[Made]:
 @family("grey", Aspect.COLOUR)
 def grey(steps: Steps) -> Iterator[Made]:
     """Colour is lost, or grey is weighed otherwise."""
-    found = [(i, s) for i, s in places(steps, Colour) if isinstance(s.stage, Colour) and s.stage.order == "grey"]
+    found = [
+        (i, s) for i, s in places(steps, Colour) if isinstance(s.stage, Colour) and s.stage.order == "grey"
+    ]
     for index, step in found:
         for luma in LUMA:
             if isinstance(step.stage, Colour) and luma != step.stage.luma:
                 fix = f"weigh the channels as {step.stage.luma.upper()} does"
-                yield f"grey is weighed as {luma.upper()} does", fix, replaced(
-                    steps, index, Step(step.name, Colour("grey", luma))
+                yield (
+                    f"grey is weighed as {luma.upper()} does",
+                    fix,
+                    replaced(steps, index, Step(step.name, Colour("grey", luma))),
                 )
         swapped = inserted(steps, index, Step("channels", Colour("bgr")))
         yield "grey is made from BGR with the weights of RGB", "swap red and blue before making grey", swapped
@@ -62,7 +66,11 @@ def yuv(steps: Steps) -> Iterator[Made]:
         if swapped and (matrix, limited) != ("bt601", False):
             continue  # almost the same as with BT.601
         mix = Recoded(matrix, limited, read_as, read_limited, swapped)
-        what = "U and V are swapped" if swapped else f"YUV {form(matrix, limited)} is read as {form(read_as, read_limited)}"
+        what = (
+            "U and V are swapped"
+            if swapped
+            else f"YUV {form(matrix, limited)} is read as {form(read_as, read_limited)}"
+        )
         fix = "swap U and V (NV12 and NV21)" if swapped else f"decode as {form(matrix, limited)}"
         yield what, fix, inserted(steps, place, Step("yuv", mix))
 
@@ -73,7 +81,7 @@ def form(matrix: str, limited: bool) -> str:
 
 
 def colour_place(steps: Steps) -> int:
-    """Returns where colours are still pixels and geometry is done: behind the last stage that moves pixels."""
+    """Returns where geometry is done and colours are still pixels."""
     return max((i + 1 for i, _ in places(steps, Geometry, Orientation)), default=0)
 
 

@@ -1,4 +1,4 @@
-"""Reals become integers in another way: parameters ignored, truncated, wrapped, signed and unsigned mixed up."""
+"""Reals become integers in another way: parameters ignored, cut off, wrapped, signs mixed up."""
 
 from __future__ import annotations
 
@@ -20,27 +20,47 @@ def quantisation(steps: Steps) -> Iterator[Made]:
         assert isinstance(stage, Quantise)
         fix = f"compute round(x / {stage.scale:.6g}) + {stage.zero_point}"
         if stage.zero_point:
-            yield "the zero point is ignored", fix, replaced(steps, index, Step(step.name, replace(stage, zero_point=0)))
+            yield (
+                "the zero point is ignored",
+                fix,
+                replaced(steps, index, Step(step.name, replace(stage, zero_point=0))),
+            )
         yield "the scale is ignored", fix, replaced(steps, index, Step(step.name, replace(stage, scale=1.0)))
-        yield "reals are cut off instead of rounded", "round before the cast", replaced(
-            steps, index, Step(step.name, Cast(stage, "truncate"))
+        yield (
+            "reals are cut off instead of rounded",
+            "round before the cast",
+            replaced(steps, index, Step(step.name, Cast(stage, "truncate"))),
         )
-        yield "codes beyond the range wrap around", "saturate before the cast", replaced(
-            steps, index, Step(step.name, Cast(stage, "wrap"))
+        yield (
+            "codes beyond the range wrap around",
+            "saturate before the cast",
+            replaced(steps, index, Step(step.name, Cast(stage, "wrap"))),
         )
-        yield "codes of int8 and uint8 are mixed up", "add or take away 128", inserted(
-            steps, index + 1, Step("mixed-up", Flipped())
+        yield (
+            "codes of int8 and uint8 are mixed up",
+            "add or take away 128",
+            inserted(steps, index + 1, Step("mixed-up", Flipped())),
         )
     for index, step in places(steps, Dequantise):
         other = step.stage
         assert isinstance(other, Dequantise)
         fix = f"compute (code - {other.zero_point}) * {other.scale:.6g}"
-        yield "codes are given raw, not as reals", fix, replaced(steps, index, Step(step.name, Dequantise(1.0)))
+        yield (
+            "codes are given raw, not as reals",
+            fix,
+            replaced(steps, index, Step(step.name, Dequantise(1.0))),
+        )
         if other.zero_point:
-            yield "the zero point is ignored", fix, replaced(steps, index, Step(step.name, Dequantise(other.scale)))
+            yield (
+                "the zero point is ignored",
+                fix,
+                replaced(steps, index, Step(step.name, Dequantise(other.scale))),
+            )
         yield "the scale is ignored", fix, replaced(steps, index, Step(step.name, replace(other, scale=1.0)))
-        yield "codes of int8 and uint8 are mixed up", "add or take away 128", inserted(
-            steps, index, Step("mixed-up", Flipped())
+        yield (
+            "codes of int8 and uint8 are mixed up",
+            "add or take away 128",
+            inserted(steps, index, Step("mixed-up", Flipped())),
         )
 
 

@@ -42,7 +42,11 @@ def fit(steps: Steps) -> Iterator[Made]:
     for what, stages in _ways(size, library, kernel, [s.stage for s in now]):
         changed = tuple(Step(f"fit-{i}", stage) for i, stage in enumerate(stages))
         if [s.stage for s in changed] != [s.stage for s in now]:
-            yield what, f"fit the image as the contract says: {said}", (*steps[:first], *changed, *steps[last + 1 :])
+            yield (
+                what,
+                f"fit the image as the contract says: {said}",
+                (*steps[:first], *changed, *steps[last + 1 :]),
+            )
 
 
 def _target(now: Steps) -> tuple[tuple[int, int], str, str]:

@@ -24,7 +24,11 @@ def layout(steps: Steps) -> Iterator[Made]:
         fix = f"transpose to {stage.order.upper()}, a reshape does not move elements"
         yield what, fix, inserted(steps, index + 1, misread)
         turned = Step("turned", Turned(stage.order))
-        yield "rows and columns are exchanged", "exchange height and width", inserted(steps, index + 1, turned)
+        yield (
+            "rows and columns are exchanged",
+            "exchange height and width",
+            inserted(steps, index + 1, turned),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from edgekit.pipeline.stages import Normalise
 
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 CLIP = ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711))
-"""Mean and standard deviation of RGB in 0 to 1, as published with the models of ImageNet (torchvision) and CLIP."""
+"""Mean and standard deviation of RGB in 0 to 1, as published with torchvision's models and with CLIP."""
 
 PRESETS = {
     "not normalised (0 to 255)": Normalise(1.0),

@@ -19,11 +19,15 @@ def activation(steps: Steps) -> Iterator[Made]:
         kind = step.stage.kind if step.stage else ""
         other = Sigmoid() if isinstance(step.stage, Softmax) else Softmax()
         yield f"{kind} is missing", f"apply {kind}", replaced(steps, index)
-        yield f"{kind} is applied twice", f"apply {kind} once; the model may contain it", inserted(
-            steps, index, Step("twice", step.stage)
+        yield (
+            f"{kind} is applied twice",
+            f"apply {kind} once; the model may contain it",
+            inserted(steps, index, Step("twice", step.stage)),
         )
-        yield f"{other.kind} is applied instead of {kind}", f"apply {kind}", replaced(
-            steps, index, Step(step.name, other)
+        yield (
+            f"{other.kind} is applied instead of {kind}",
+            f"apply {kind}",
+            replaced(steps, index, Step(step.name, other)),
         )
 
 
@@ -34,7 +38,11 @@ def label_offset(steps: Steps) -> Iterator[Made]:
         return
     for offset in (1, -1):
         what = f"classes are shifted by {offset:+d}"
-        yield what, "take the label file that belongs to the model", (*steps, Step("shifted", Shifted(offset)))
+        yield (
+            what,
+            "take the label file that belongs to the model",
+            (*steps, Step("shifted", Shifted(offset))),
+        )
 
 
 @dataclass(frozen=True, slots=True)
