@@ -97,6 +97,9 @@ CODES: dict[str, Code] = _table(
     ("EK601", "the artifact differs from the source model", _NO),
     ("EK602", "the artifact was not verified", ExitCode.NOTHING_CHECKED),
     ("EK603", "an output is missing", _NO),
+    ("EK604", "the trace is not complete", _NO),
+    ("EK605", "nothing of the trace can be compared", ExitCode.NOTHING_CHECKED),
+    ("EK610", "a stage on the device differs from the contract", _NO),
     # 9xx: internal
     ("EK901", "bug in edgekit", ExitCode.BUG),
 )

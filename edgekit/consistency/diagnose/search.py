@@ -26,7 +26,7 @@ _NEAR = 1.3
 """Geometries are kept that lose up to this many times what the best loses, and `_SLACK`."""
 _SLACK = 1e-6
 _ORDERS, _ROUNDING = 2.0, 1e-3
-"""Orders of memory are looked at on other pixels: those within this factor and rounding of the best are kept."""
+"""Orders of memory are looked at on other pixels: kept within this factor and rounding of the best."""
 _EVERY = 2
 """Which of the picked pixels numbers are compared on."""
 _CONFIRMED = 24

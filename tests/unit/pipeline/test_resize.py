@@ -88,7 +88,8 @@ def test_a_product_by_windows_is_the_product() -> None:
 
 @pytest.mark.parametrize(
     ("fit", "image", "expected"),
-    [("shorter", (480, 640), (224, 298)), ("longer", (480, 640), (168, 224)), ("stretch", (480, 640), (224, 224)),
+    [("shorter", (480, 640), (224, 298)), ("longer", (480, 640), (168, 224)),
+     ("stretch", (480, 640), (224, 224)),
      ("shorter", (640, 480), (298, 224)), ("longer", (3, 1000), (1, 224))],
 )  # fmt: skip
 def test_fit(fit: str, image: tuple[int, int], expected: tuple[int, int]) -> None:

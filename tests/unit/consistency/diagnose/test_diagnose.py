@@ -117,7 +117,9 @@ def gamma(x: Array) -> Array:
 
 def blurred(x: Array) -> Array:
     y = x.astype(float)
-    return np.round((y + np.roll(y, 1, 0) + np.roll(y, 1, 1) + np.roll(y, (1, 1), (0, 1))) / 4).astype(np.uint8)
+    return np.round((y + np.roll(y, 1, 0) + np.roll(y, 1, 1) + np.roll(y, (1, 1), (0, 1))) / 4).astype(
+        np.uint8
+    )
 
 
 def masked(x: Array) -> Array:
@@ -149,7 +151,11 @@ def test_not_a_number_is_never_explained() -> None:
 
 @pytest.mark.parametrize(
     ("name", "order"),
-    [("sample-misalignment", (3, 0, 1, 2)), ("sample-misalignment", (1, 2, 3, 0)), ("stale-buffer", (0, 0, 0, 0))],
+    [
+        ("sample-misalignment", (3, 0, 1, 2)),
+        ("sample-misalignment", (1, 2, 3, 0)),
+        ("stale-buffer", (0, 0, 0, 0)),
+    ],
 )
 def test_faults_between_samples(name: str, order: tuple[int, ...]) -> None:
     steps = parse_contract(INT8).steps
