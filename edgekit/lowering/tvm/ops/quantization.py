@@ -44,7 +44,7 @@ def quantize_linear(b: TVMBuilder, n: Op) -> Value:
 def dequantize_linear(b: TVMBuilder, n: Op) -> Value:
     """(x - zero point) * scale in float32; products find the integers behind it in `b.codes`."""
     codes = _codes(n)
-    real = _constant(b, codes) if codes is not None and codes.value.data is not None else _reals(b, n)
+    real = _constant(b, codes) if codes is not None and _is_small(codes.value) else _reals(b, n)
     if codes is not None:
         b.codes[real] = codes
     return real
@@ -65,6 +65,14 @@ def _codes(n: Op) -> Codes | None:
     if scales.size == 1:
         return Codes(x, scales.reshape(()), points.reshape(()))
     return Codes(x, scales, points, n.attr("axis", 1) % x.rank)
+
+
+SMALL = 1 << 12
+"""Elements of constants that are dequantised at once; larger ones, if read as reals at all, stay small."""
+
+
+def _is_small(value: Value) -> bool:
+    return value.data is not None and value.data.size <= SMALL
 
 
 def _constant(b: TVMBuilder, codes: Codes) -> Value:
