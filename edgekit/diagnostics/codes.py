@@ -50,6 +50,7 @@ CODES: dict[str, Code] = _table(
     ("EK113", "the TFLite file is not valid", _USAGE),
     ("EK114", "types or shapes of the graph contradict each other", _USAGE),
     ("EK115", "the kind of value is not supported", _NO),
+    ("EK116", "the TFLite op has no form in the hub", _NO),
     # 2xx: target, plugin, configuration
     ("EK201", "two plugins register the same name", _USAGE),
     ("EK202", "the configuration is not valid", _USAGE),
@@ -57,6 +58,9 @@ CODES: dict[str, Code] = _table(
     ("EK204", "unknown name", _USAGE),
     ("EK205", "the command line is not valid", _USAGE),
     ("EK206", "the tuning log is damaged or does not apply", _USAGE),
+    ("EK207", "the target descriptor is not valid", _USAGE),
+    ("EK208", "there is no such target", _USAGE),
+    ("EK209", "the baseline or a waiver is not valid", _USAGE),
     # 3xx: op and lowering
     ("EK301", "the op is not known", _NO),
     ("EK302", "the op cannot be expressed in the backend", _NO),
@@ -65,6 +69,11 @@ CODES: dict[str, Code] = _table(
     ("EK305", "a dynamic shape cannot be expressed in the backend", _NO),
     ("EK306", "the opset of the artifact cannot be reached", _NO),
     ("EK307", "the artifact would be larger than its format allows", _NO),
+    ("EK310", "an op falls back to the CPU", _NO),
+    ("EK311", "an op runs nowhere on the target", _NO),
+    ("EK312", "it cannot be told where an op runs", _NO),
+    ("EK313", "the model does not fit into the target's memory", _NO),
+    ("EK314", "a target cannot judge the model", _NO),
     # 4xx: quantisation
     ("EK401", "part of a quantised model stays in float", _NO),
     ("EK402", "the model cannot be computed in integers alone", _NO),
@@ -77,7 +86,12 @@ CODES: dict[str, Code] = _table(
     ("EK505", "the input data does not fit the model", _USAGE),
     ("EK506", "the output cannot be written", _USAGE),
     ("EK507", "the artifact cannot be read", _USAGE),
-    ("EK523", "the machine lacks what the artifact needs", _AWAY),
+    ("EK520", "the trace cannot be read", _USAGE),
+    ("EK521", "the vendor's tool refuses the file", _NO),
+    ("EK522", "the answer of the vendor's tool cannot be understood", _AWAY),
+    ("EK523", "the vendor's compiler leaves ops off the accelerator", _NO),
+    ("EK524", "the target's table and the vendor's compiler disagree", _NO),
+    ("EK525", "the machine lacks what the artifact needs", _AWAY),
     # 6xx: consistency
     ("EK601", "the artifact differs from the source model", _NO),
     ("EK602", "the artifact was not verified", ExitCode.NOTHING_CHECKED),

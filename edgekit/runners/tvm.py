@@ -114,13 +114,13 @@ def _require(needs: Mapping[str, Any] | None) -> None:
     """Refuses a library whose code this CPU cannot run, before any of it is run.
 
     Raises:
-        EdgekitError: EK523 naming the features of the CPU that are missing.
+        EdgekitError: EK525 naming the features of the CPU that are missing.
     """
     own = None if needs is None else _cpu_features(needs["line"])
     missing = [] if needs is None or own is None else [f for f in needs["features"] if f not in own]
     if missing:
         raise error(
-            "EK523",
+            "EK525",
             "the library is compiled for a CPU that has more than this one",
             notes=(f"missing here: {', '.join(f'`{name}`' for name in missing)}",),
             help="convert with `--mcpu` of this machine's CPU, or with `--mcpu generic`",

@@ -164,7 +164,7 @@ def test_a_library_for_a_better_cpu_is_refused_before_it_runs(
     with runner_for("tvm", isolate=False) as runner, pytest.raises(EdgekitError) as caught:
         runner.ports(artifact.files[0].payload)
     (problem,) = caught.value.diagnostics
-    assert problem.code == "EK523"
+    assert problem.code == "EK525"
     assert problem.data["missing"]
     monkeypatch.setattr("edgekit.runners.tvm.CPUINFO", tmp_path / "missing")  # as on other systems
     with runner_for("tvm", isolate=False) as runner:
