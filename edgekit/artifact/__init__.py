@@ -1,6 +1,7 @@
 """Artifacts: the files of a converted model, their manifest, and the verdict on them."""
 
-from edgekit.artifact.types import Artifact, ArtifactFile, Binding, Source, hash_file
+from edgekit.artifact.binding import Binding, Classes, Picture, Sizes
+from edgekit.artifact.types import Artifact, ArtifactFile, Source, hash_file
 from edgekit.artifact.verification import (
     Delta,
     Divergence,
@@ -16,10 +17,13 @@ __all__ = [
     "Artifact",
     "ArtifactFile",
     "Binding",
+    "Classes",
     "Delta",
     "Divergence",
     "Evidence",
     "LayerDelta",
+    "Picture",
+    "Sizes",
     "Source",
     "Status",
     "Verdict",

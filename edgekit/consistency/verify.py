@@ -17,8 +17,9 @@ from edgekit.artifact import (
     Verification,
     not_verified,
 )
-from edgekit.consistency import layers, localise, rounding, steps, tail, ties
+from edgekit.consistency import layers, localise, rounding, sequences, steps, tail, ties
 from edgekit.consistency.informative import weaknesses
+from edgekit.consistency.limits import limits_of
 from edgekit.consistency.metrics import Pair, compare_tensor
 from edgekit.consistency.oracle import Oracle
 from edgekit.consistency.perturbed import PerturbedSource
@@ -68,8 +69,6 @@ def verify(
         EdgekitError: EK505 if the inputs given do not fit the model; EK501 for a missing package.
     """
     drawn = random_outputs(model)
-    if (artifact.recipe.get("options") or {}).get("image_input"):
-        return not_verified("an input takes pixels: it cannot be given the tensors of the source model")
     if not model.outputs:
         return not_verified("the source model has no outputs")
     if all(spec.name in drawn for spec in model.outputs):
@@ -80,7 +79,11 @@ def verify(
         candidate.start()  # both runtimes boot side by side
         try:
             with oracle:
-                reference = run_source(model, oracle, given=inputs, count=samples, seed=seed)
+                reference = run_source(
+                    model, oracle, given=inputs, count=samples, seed=seed, limits=limits_of(artifact)
+                )
+                if states := sequences.states_of(artifact):
+                    reference = sequences.fed_back(reference, states, model.inputs, oracle.run)
                 with PerturbedSource(model, reference.samples.arrays, isolate=isolate) as again:
                     work = _Work(model, artifact, oracle, candidate, reference, again, tolerance, drawn)
                     return work.verdict()
@@ -110,7 +113,8 @@ class _Work:
         """Runs the artifact and compares; an artifact whose release fails is not to be trusted."""
         try:
             with self.candidate:
-                actual = [self.candidate.run(sample) for sample in self.reference.samples.arrays]
+                states = sequences.states_of(self.artifact)
+                actual = sequences.followed(self.reference.samples.arrays, states, self.candidate.run)
                 return self._judge(actual)
         except EdgekitError as problem:
             return self._failed(problem)
