@@ -37,12 +37,12 @@ ARRIVED = (
 HEAD = """# Integer layers against the QDQ model
 
 Written by `scripts/layer_table.py`. Every layer of each network runs alone in LiteRT (default kernels,
-XNNPACK), all of them on the integers that the QDQ model has at their inputs in ONNX Runtime, so that no error
-is passed on. *1 off* and *more* count elements that are one step off and further; *worst layer* is the layer
-with the smallest share of elements within one step; *from real* is how far the farthest differing element lies
-from the real that the QDQ model rounds, in steps: 0.5 is a half that was rounded to the other side. A *rule* is
-a documented way to round of the kernel, computed anew from the integers at the input; *by rule* counts the
-differing elements that it gives exactly.
+XNNPACK), all of them on the integers that the QDQ model has at their inputs in ONNX Runtime, so that no
+error is passed on. *1 off* and *more* count elements that are one step off and further; *worst layer* is
+the layer with the smallest share of elements within one step; *from real* is how far the farthest differing
+element lies from the real that the QDQ model rounds, in steps: 0.5 is a half that was rounded to the other
+side. A *rule* is a documented way to round of the kernel, computed anew from the integers at the input;
+*by rule* counts the differing elements that it gives exactly.
 
 | network | op | layers | elements | 1 off | more | worst layer within 1 | from real | by rule | rule |
 |---|---|---|---|---|---|---|---|---|---|
