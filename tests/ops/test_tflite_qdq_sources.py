@@ -62,6 +62,7 @@ QUANTISER: dict[str, tuple[str, str, dict[str, Any]]] = {
     "symmetric activations": ("QInt8", "QInt8", {"extra_options": {"ActivationSymmetric": True}}),
     "zero point 128": ("QUInt8", "QUInt8",
                        {"extra_options": {"ActivationSymmetric": True, "WeightSymmetric": True}}),
+    "weights with a zero point": ("QUInt8", "QUInt8", {}),
     "bias in float": ("QUInt8", "QInt8", {"extra_options": {"QuantizeBias": False}}),
     "a pair for each reader": ("QInt8", "QInt8", {"extra_options": {"DedicatedQDQPair": True}}),
     "weights between both": ("QInt8", "QInt8", {"extra_options": {"AddQDQPairToWeight": True}}),
@@ -187,9 +188,8 @@ def test_quantised_ops_as_pytorchs_pt2e_leaves_them_in_a_program() -> None:
             self.register_buffer("zero", torch.zeros(6, dtype=torch.int64))
 
         def forward(self, x: Any) -> Any:
-            w = ops.dequantize_per_channel.default(
-                self.codes, self.scale, self.zero, 0, -127, 127, torch.int8
-            )
+            grid = (self.scale, self.zero, 0, -127, 127, torch.int8)
+            w = ops.dequantize_per_channel.default(self.codes, *grid)
             y = torch.relu(torch.nn.functional.conv2d(both(x, 0.03, 2), w, padding=1))
             return both(torch.nn.functional.adaptive_avg_pool2d(both(y, 0.02, -128), 1), 0.01, -128)
 

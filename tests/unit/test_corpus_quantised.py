@@ -26,6 +26,8 @@ SAME_OPS = (
     "tflite_micro/hello_world_int8",
     "tinyengine/detection",
     "tinyengine/ptq_mnist_lenet-300-100",
+    "coral_edgetpu/mobilenet_v1_0.25_128_quant",
+    "tflite_support/mobilenet_v1_0.25_224_quant",
 )
 """Files whose ops are written again one by one."""
 SAME_OUTPUT = (
@@ -64,7 +66,7 @@ def samples(model: Model, corpus: Path) -> Iterator[dict[str, Array]]:
             top, left = (int(rng.integers(0, 97 - size)) for _ in range(2))
             rows, columns = (np.arange(n) * size // n for n in shape[1:3])
             real = photo[top + rows][:, left + columns][None].astype(np.float32)
-            real = real - 128 if spec.dtype == np.int8 else real / 127.5 - 1
+            real = {"int8": real - 128, "uint8": real}.get(spec.dtype.name, real / 127.5 - 1)
         elif shape[-1] == 640:
             real = spectra[number * 7 % len(spectra)][None] / 0.391 + 89
         else:
