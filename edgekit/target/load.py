@@ -39,11 +39,15 @@ class Shelf:
         """
         found: dict[str, Path] = {}
         for folder in reversed(self.folders):
-            found |= _files(folder)
+            found |= _our_files() if folder == builtin_folder() else _files(folder)
         return dict(sorted(found.items()))
 
 
 @cache
+def _our_files() -> dict[str, Path]:
+    return _files(builtin_folder())
+
+
 def _files(folder: Path) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for path in sorted(folder.rglob("*")):
