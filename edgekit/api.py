@@ -1,4 +1,4 @@
-"""The Python API: `load`, `convert`, `quantize`, `open`, `run`."""
+"""The Python API: `load`, `check`, `convert`, `quantize`, `open`, `run`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import gc
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,10 @@ from numpy.typing import NDArray
 from edgekit.artifact import Artifact
 from edgekit.diagnostics import EdgekitError, error
 from edgekit.ir import Model
+
+if TYPE_CHECKING:
+    from edgekit.compat.candidate import Candidate
+    from edgekit.compat.check import Compatibility
 
 Progress = Callable[[str], None]
 """Called with the name of each stage as it starts."""
@@ -228,6 +232,67 @@ def quantize(
     return replace(artifact, source=source_of(model), recipe={**artifact.recipe, "quantization": made})
 
 
+def check(
+    source: Any,
+    target: str | Path | Sequence[str | Path] | None = None,
+    *,
+    folders: Sequence[Path] = (),
+    what_if: Mapping[str, Sequence[int]] | None = None,
+    allow_approximate: bool = False,
+    io_layout: str = "source",
+    progress: Progress | None = None,
+    **load_options: Any,
+) -> Compatibility:
+    """Tells where the ops of a model run on targets, by the rules of their toolchains.
+
+    Args:
+        source: A `Model`, anything that `load` takes, or a `.tflite` file or an `.mlpackage`, whose own ops
+            are then judged. So are those of an `.onnx` file by targets that take ONNX.
+        target: Id or path of a descriptor, or several; `None` for all.
+        folders: Folders of the project's own descriptors.
+        what_if: Sizes that inputs would have, by input name.
+        allow_approximate: Take forms that are not exact as supported.
+        io_layout: `source` keeps the layout of public inputs and outputs; `nhwc` changes image-like ones.
+        progress: Called with the name of each stage as it starts.
+        load_options: Passed to `load`.
+
+    Returns:
+        One result for each target. A float model is judged by a target for integers only as if it were
+        quantised by the target's scheme, with assumed ranges; the result's `view.notes` say so.
+
+    Raises:
+        EdgekitError: EK1xx for a bad model, EK207 and EK208 for targets that cannot be read.
+    """
+    from edgekit.compat.check import check as judge_all
+    from edgekit.compat.targets import all_targets, cpus_of
+    from edgekit.compat.targets import target as load_target
+
+    step = progress or (lambda stage: None)
+    wanted = [target] if isinstance(target, str | Path) else target
+    step("targets")
+    chosen = all_targets(folders) if wanted is None else [load_target(t, folders) for t in wanted]
+    cpus = cpus_of(chosen, folders)
+    with _no_collection():
+        step("import")
+        candidate = _candidate(source, load_options, allow_approximate, io_layout)
+        if what_if:
+            candidate = candidate.resized(what_if)
+        step("judge")
+        return judge_all(candidate, chosen, cpus)
+
+
+def _candidate(
+    source: Any, load_options: Mapping[str, Any], allow_approximate: bool, io_layout: str
+) -> Candidate:
+    from edgekit.compat.candidate import OWN_DIALECT, Candidate
+
+    path = Path(source) if isinstance(source, str | Path) else None
+    if path is not None and path.suffix.lower() in OWN_DIALECT:
+        return Candidate.of_file(path)
+    model = source if isinstance(source, Model) else load(source, **load_options)
+    return Candidate.of_model(model, allow_approximate=allow_approximate, io_layout=io_layout)
+
+
 @contextlib.contextmanager
 def _no_collection() -> Iterator[None]:
     """Puts the collection of cycles off: it walks all of a graph that is still being built, for nothing."""
@@ -279,4 +344,4 @@ def run(
         return run_artifact(opened, inputs, runner)
 
 
-__all__ = ["EdgekitError", "Progress", "convert", "load", "open", "quantize", "run"]
+__all__ = ["EdgekitError", "Progress", "check", "convert", "load", "open", "quantize", "run"]

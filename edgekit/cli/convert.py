@@ -133,7 +133,7 @@ def save(artifact: Artifact, folder: Path) -> Path:
     return artifact.save(folder.with_name(folder.name + ASIDE) if differs else folder)
 
 
-def shapes(texts: Sequence[str]) -> dict[str, tuple[int, ...]]:
+def shapes(texts: Sequence[str], option: str = "--input-shape") -> dict[str, tuple[int, ...]]:
     """Reads `NAME=1x3x224x224`; the name may hold an equals sign.
 
     Raises:
@@ -144,7 +144,7 @@ def shapes(texts: Sequence[str]) -> dict[str, tuple[int, ...]]:
         name, _, sizes = text.rpartition("=")
         if not name or name in shapes or not re.fullmatch(r"[0-9]+(x[0-9]+)*", sizes):
             why = "is given twice" if name in shapes else "is not of the form `NAME=1x3x224x224`"
-            raise error("EK205", f"`--input-shape {text}` {why}")
+            raise error("EK205", f"`{option} {text}` {why}")
         shapes[name] = tuple(map(int, sizes.split("x")))
     return shapes
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property, lru_cache
 
 from edgekit.compat.compiled import Table
@@ -19,6 +20,7 @@ from edgekit.compat.finding import (
 from edgekit.compat.placement import Placing, placed, predecessors_of
 from edgekit.diagnostics import Diagnostic, Severity
 from edgekit.ir import Origin
+from edgekit.lowering.driver import REFUSED
 from edgekit.lowering.ledger import Emitted, Lowered, Subgraph
 from edgekit.target import Outcome, Target
 from edgekit.target.identity import Same
@@ -76,12 +78,13 @@ class Subject:
         return cls(lowered.main.ops, lowered.backend, lowered.diagnostics, sources)
 
 
-def judge(model: Lowered | Subject, target: Target) -> Judgement:
+def judge(model: Lowered | Subject, target: Target, cpus: Sequence[Target] = ()) -> Judgement:
     """Judges the emitted ops of a model against a target.
 
     Args:
         model: A ledger in the target's dialect; a `Subject` where many targets judge the same one.
         target: The target.
+        cpus: What judges the ops that fall back, one CPU behind the other.
 
     Returns:
         A verdict for every emitted op and every source node, with every reason.
@@ -96,10 +99,29 @@ def judge(model: Lowered | Subject, target: Target) -> Judgement:
     verdicts = [table.judge(f) for f in subject.facts]
     if target.graph:
         verdicts = [*placed(verdicts, subject.placing, table)]
+    behind = [table_of(cpu) for cpu in cpus]
+    verdicts = [_behind(f, v, behind) for f, v in zip(subject.facts, verdicts, strict=True)]
     ops = tuple(
         JudgedOp(i, f.emitted, v) for i, (f, v) in enumerate(zip(subject.facts, verdicts, strict=True))
     )
     return Judgement(target, ops, tuple(_nodes(ops, subject)), diagnostics=subject.refused)
+
+
+def _behind(op: Facts, verdict: OpVerdict, cpus: Sequence[Table]) -> OpVerdict:
+    """What falls back must have a kernel on a CPU; a refused node runs nowhere.
+
+    Each CPU may fall back in turn, to the next or to slower kernels of its own.
+    """
+    if op.name.startswith(REFUSED):
+        return OpVerdict(Placement.UNSUPPORTED)
+    if verdict.placement is not Placement.FALLBACK or not cpus:
+        return verdict
+    cpu, *behind = cpus
+    found = _behind(op, cpu.judge(op), behind)
+    if found.placement is not Placement.UNSUPPORTED:
+        return verdict
+    missing = tuple(replace(r, message=f"{r.message} (on the CPU: {cpu.target.id})") for r in found.reasons)
+    return replace(verdict, placement=Placement.UNSUPPORTED, reasons=(*verdict.reasons, *missing))
 
 
 def table_of(target: Target) -> Table:

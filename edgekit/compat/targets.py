@@ -35,6 +35,26 @@ def _ours(reference: str) -> Target:
     return load_target(reference, rules(), graph_rules(), shelf())
 
 
+def cpus_of(targets: Sequence[Target], folders: Sequence[Path] = ()) -> tuple[Target, ...]:
+    """Loads the targets that judge what falls back from others, and what falls back from these.
+
+    Args:
+        targets: The others.
+        folders: Folders of the project's own descriptors.
+
+    Raises:
+        EdgekitError: As `target`.
+    """
+    found: dict[str, Target] = {}
+    pending = [t.cpu for t in targets]
+    while pending:
+        id_ = pending.pop()
+        if id_ is not None and id_ not in found:
+            found[id_] = target(id_, folders)
+            pending.append(found[id_].cpu)
+    return tuple(found.values())
+
+
 def all_targets(folders: Sequence[Path] = (), *, families: bool = False) -> tuple[Target, ...]:
     """Loads every target, by id.
 

@@ -59,6 +59,7 @@ CODES: dict[str, Code] = _table(
     ("EK206", "the tuning log is damaged", _USAGE),
     ("EK207", "the target descriptor is not valid", _USAGE),
     ("EK208", "there is no such target", _USAGE),
+    ("EK209", "the baseline or a waiver is not valid", _USAGE),
     # 3xx: op and lowering
     ("EK301", "the op is not known", _NO),
     ("EK302", "the op cannot be expressed in the backend", _NO),
@@ -67,6 +68,11 @@ CODES: dict[str, Code] = _table(
     ("EK305", "a dynamic shape cannot be expressed in the backend", _NO),
     ("EK306", "the opset of the artifact cannot be reached", _NO),
     ("EK307", "the artifact would be larger than its format allows", _NO),
+    ("EK310", "an op falls back to the CPU", _NO),
+    ("EK311", "an op runs nowhere on the target", _NO),
+    ("EK312", "it cannot be told where an op runs", _NO),
+    ("EK313", "the model does not fit into the target's memory", _NO),
+    ("EK314", "a target cannot judge the model", _NO),
     # 4xx: quantisation
     ("EK401", "part of a quantised model stays in float", _NO),
     ("EK402", "the model cannot be computed in integers alone", _NO),
@@ -80,6 +86,8 @@ CODES: dict[str, Code] = _table(
     ("EK506", "the output cannot be written", _USAGE),
     ("EK507", "the artifact cannot be read", _USAGE),
     ("EK520", "the trace cannot be read", _USAGE),
+    ("EK521", "the vendor's tool refuses the file", _NO),
+    ("EK522", "the answer of the vendor's tool cannot be understood", _AWAY),
     # 6xx: consistency
     ("EK601", "the artifact differs from the source model", _NO),
     ("EK602", "the artifact was not verified", ExitCode.NOTHING_CHECKED),
