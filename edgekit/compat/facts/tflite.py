@@ -25,6 +25,7 @@ _ROLES: Mapping[str, Mapping[int, str]] = {
         ("SPLIT_V", {1: "sizes", 2: "axes"}),
         ("TILE", {1: "multiples"}),
         ("GATHER GATHER_ND", {1: "indices"}),
+        ("SCATTER_ND", {0: "indices", 2: "shape"}),
         ("PRELU", {1: "alpha"}),
         ("TOPK_V2", {1: "k"}),
         ("SPACE_TO_BATCH_ND", {1: "block", 2: "paddings"}),

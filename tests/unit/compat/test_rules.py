@@ -179,8 +179,12 @@ def test_a_rule(name: str, params: dict[str, Any], op: Facts, got: str | None) -
         assert (finding.outcome, finding.got) == (Outcome.FAIL, got)
 
 
-def test_every_rule_has_a_case_here() -> None:
-    assert {name for name, *_ in CASES} == set(rules())
+FAMILIES = ("window", "tensors", "attributes", "shapes", "axes", "quant", "sampling")
+
+
+def test_every_rule_of_these_families_has_a_case() -> None:
+    known = {name for name, rule in rules().items() if rule.check.__module__.rpartition(".")[2] in FAMILIES}
+    assert {name for name, *_ in CASES} == known
 
 
 def test_every_rule_is_a_sentence_without_a_full_stop() -> None:
