@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -12,8 +13,10 @@ from edgekit.compat.finding import JudgedOp, Placement
 from edgekit.compat.judge import judge
 from edgekit.compat.oracle.base import ACCELERATOR, CPU, NOWHERE, Opinion, Oracle
 from edgekit.compat.oracle.base import Placement as Told
-from edgekit.lowering.ledger import Lowered
-from edgekit.lowering.tflite.reader import read_tflite
+from edgekit.compat.oracle.table import oracle_of
+from edgekit.diagnostics import error
+from edgekit.lowering.ledger import Lowered, Subgraph
+from edgekit.lowering.tflite.emit import Signature, emit
 from edgekit.target import Target
 
 UNIT = {
@@ -93,11 +96,11 @@ class Agreement:
         }
 
 
-def compare(file: Path, target: Target, oracle: Oracle) -> Agreement:
-    """Asks an oracle about a `.tflite` file and holds a target's table against the answer.
+def compare(lowered: Lowered, target: Target, oracle: Oracle) -> Agreement:
+    """Asks an oracle about TFLite ops and holds a target's table against the answer.
 
     Args:
-        file: The file.
+        lowered: The ops, as read from a file or as lowered; nothing in them is refused.
         target: A target whose toolchain the oracle is.
         oracle: The vendor's tool.
 
@@ -105,11 +108,26 @@ def compare(file: Path, target: Target, oracle: Oracle) -> Agreement:
         Table and tool side by side, op by op.
 
     Raises:
-        EdgekitError: What the oracle raises, and EK1xx if the file cannot be read.
+        EdgekitError: What the oracle raises; EK205 if it is not the target's toolchain.
     """
-    lowered = read_tflite(file)
-    opinion = oracle.opinion(file, target.id)
+    if oracle_of(target.toolchain.name) != oracle.name:
+        raise error(
+            "EK205",
+            f"`{oracle.name}` does not compile for `{target.id}`",
+            notes=[f"its toolchain is {target.toolchain.name} {target.toolchain.version}"],
+        )
+    with tempfile.TemporaryDirectory(prefix="edgekit-oracle-") as folder:
+        path = Path(folder, "model.tflite")
+        path.write_bytes(_file(lowered.main))
+        opinion = oracle.opinion(path, target.id)
     return Agreement(target.id, opinion, beside(lowered, target, opinion.placements))
+
+
+def _file(main: Subgraph) -> bytes:
+    """Writes ops as a `.tflite` file; ports are called by their position."""
+    ins = tuple(f"input_{i}" for i in range(len(main.inputs)))
+    outs = tuple(f"output_{i}" for i in range(len(main.outputs)))
+    return emit(main, Signature(ins, outs))[1]
 
 
 def beside(lowered: Lowered, target: Target, told: Sequence[Told]) -> tuple[Compared, ...]:

@@ -6,7 +6,7 @@ Every tool runs in a process of its own and is optional. What it says is evidenc
 from __future__ import annotations
 
 from edgekit.compat.oracle.base import ACCELERATOR, CPU, NOWHERE, Layer, Opinion, Oracle, Placement
-from edgekit.compat.oracle.table import oracle_for, oracle_names
+from edgekit.compat.oracle.table import oracle_for, oracle_names, oracle_of
 
 __all__ = [
     "ACCELERATOR",
@@ -18,4 +18,5 @@ __all__ = [
     "Placement",
     "oracle_for",
     "oracle_names",
+    "oracle_of",
 ]

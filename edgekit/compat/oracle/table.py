@@ -13,6 +13,16 @@ _HOMES: Mapping[str, str] = {
     "vela": "edgekit.compat.oracle.vela:Vela",
 }
 
+_TOOLCHAINS: Mapping[str, str] = {
+    "ethos-u-vela": "vela",
+}
+"""The oracle that is a target's toolchain, by the toolchain's name."""
+
+
+def oracle_of(toolchain: str) -> str | None:
+    """Returns the name of the oracle that is a toolchain, `None` if there is none."""
+    return _TOOLCHAINS.get(toolchain)
+
 
 def oracle_names() -> tuple[str, ...]:
     """Returns the names of the oracles, sorted."""
