@@ -207,6 +207,8 @@ class Numerics(_Strict):
         weights: Dtypes of weights.
         per_channel: Whether weights may have a scale per channel.
         symmetric_weights: Whether zero points of weights must be 0.
+        symmetric_activations: Whether those of activations must.
+        power_of_two: Whether scales must be powers of two.
         source: A key of `sources`.
         note: What to know of it.
     """
@@ -217,6 +219,8 @@ class Numerics(_Strict):
     weights: Strings = ()
     per_channel: bool = True
     symmetric_weights: bool = True
+    symmetric_activations: bool = False
+    power_of_two: bool = False
     source: str | None = None
     note: Text | None = None
 
