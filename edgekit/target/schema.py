@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
 SCHEMA = "edgekit.target/1"
 
@@ -56,9 +57,12 @@ class Outcome(enum.StrEnum):
 
 def _member(kind: type[enum.StrEnum]) -> BeforeValidator:
     """YAML holds text; strict models want the member."""
+    choices = ", ".join(f"'{member}'" for member in kind)
 
     def convert(value: Any) -> Any:
-        return kind(value) if isinstance(value, str) and value in set(kind) else value
+        if isinstance(value, str) and value in set(kind):
+            return kind(value)
+        raise PydanticCustomError("enum", "it should be one of {expected}", {"expected": choices})
 
     return BeforeValidator(convert)
 
