@@ -191,7 +191,7 @@ class _Checker:
         elif kind == "extra_forbidden":
             self.problem(path, f"there is no key `{name}`", near(str(path[-1]), _keys(path[:-1])))
         else:
-            text = found["msg"].replace("'", "`")
+            text = _WORDS.get(kind) or found["msg"].replace("'", "`")
             message = f"`{name}` is not valid: {text[:1].lower()}{text[1:]}, not `{_short(value)}`"
             self.problem(path, message, _advice(kind, value, found.get("ctx") or {}))
 
@@ -205,6 +205,20 @@ class _Checker:
 
     def problem(self, path: PathIn, message: str, help: str | None = None) -> None:
         self.problems.append(Diagnostic("EK207", message, where=self.tree.where(path), help=help))
+
+
+_WORDS = {
+    "tuple_type": "a list is expected",
+    "model_type": "a mapping is expected",
+    "mapping_type": "a mapping is expected",
+    "dict_type": "a mapping is expected",
+    "bool_type": "true or false is expected",
+    "int_type": "an integer is expected",
+    "float_parsing": "a number is expected",
+    "float_type": "a number is expected",
+    "string_type": "text is expected",
+}
+"""Pydantic's types of mistakes in the words of YAML."""
 
 
 def _advice(kind: str, value: Any, context: Mapping[str, Any]) -> str | None:
