@@ -40,8 +40,8 @@ for path in sys.argv[1:]:
 """
 PAGE = """# Agreement with XNNPACK
 
-Which models of one op the XNNPACK delegate of LiteRT {version} takes (x86-64), against what
-`edgekit check -t android-cpu` says of them. Rows are the delegate's choices, columns ours. Models are drawn by
+Which models of one op the XNNPACK delegate of LiteRT {version} takes (x86-64), against what `edgekit check
+-t android-cpu` says of them. Rows are the delegate's choices, columns ours. Models are drawn by
 `edgekit/compat/oneop` with seeds from {seed}, in integers and in float32; the table was refined on other
 seeds. Models that LiteRT itself refuses or dies of have no placement and are counted apart.
 
