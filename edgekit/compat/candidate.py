@@ -227,10 +227,9 @@ def _tflite(model: Model, options: LowerOptions) -> Lowered:
 
 
 def _onnx(model: Model, options: LowerOptions) -> Lowered:
-    from edgekit.lowering.onnx.emit import executable
     from edgekit.lowering.onnx.ledger import onnx_ledger
 
-    return onnx_ledger(executable(model))
+    return onnx_ledger(model)
 
 
 def _coreml(model: Model, options: LowerOptions) -> Lowered:
