@@ -1,4 +1,4 @@
-"""The Python API: `load`, `check`, `convert`, `quantize`, `open`, `run`."""
+"""The Python API: `load`, `check`, `agree`, `convert`, `quantize`, `open`, `run`."""
 
 from __future__ import annotations
 
@@ -17,8 +17,11 @@ from edgekit.diagnostics import EdgekitError, error
 from edgekit.ir import Model
 
 if TYPE_CHECKING:
+    from edgekit.compat.agreement import Agreement
     from edgekit.compat.candidate import Candidate
     from edgekit.compat.check import Compatibility
+    from edgekit.lowering.backends import Recipe
+    from edgekit.target import Target
 
 Progress = Callable[[str], None]
 """Called with the name of each stage as it starts."""
@@ -60,8 +63,9 @@ def load(
 
 def convert(
     source: Any,
-    backend: str = "tflite",
+    backend: str | None = None,
     *,
+    target: str | Path | None = None,
     io_layout: str = "source",
     opset: int | None = None,
     fp16: bool = False,
@@ -78,7 +82,9 @@ def convert(
 
     Args:
         source: A `Model`, or anything that `load` takes.
-        backend: `tflite`, `onnx`, `coreml` or `tvm`.
+        backend: `tflite`, `onnx`, `coreml` or `tvm`; by default the target's, without a target `tflite`.
+        target: Id or path of a target; its compiler, where edgekit knows one, compiles the result, and what
+            it makes and says is added to the artifact.
         io_layout: `source` keeps the layout of public inputs and outputs; `nhwc` changes image-like ones.
         opset: Opset of an ONNX artifact.
         fp16: Make a float16 ONNX artifact.
@@ -101,11 +107,13 @@ def convert(
     """
     from edgekit import plugins
     from edgekit.artifact.verification import not_verified
-    from edgekit.lowering.backends import Recipe, backend_for, stand_in_for
+    from edgekit.lowering.backends import Recipe, backend_for, to_find_sensitive
     from edgekit.passes.pipeline import prepare
 
     plugins.load_all()
     step = progress or (lambda stage: None)
+    chip = None if target is None else _chip(target)
+    backend = backend or (chip.dialect if chip else "tflite")
     build = backend_for(backend)
     with _no_collection():
         if isinstance(source, Model):
@@ -116,19 +124,68 @@ def convert(
         step("simplify")
         prepared = prepare(model)
         step("lower")
-        recipe = Recipe(io_layout, opset, fp16, allow_approximate, labels, dict(options or {}))
-        artifact = build(model, prepared, recipe)
+        recipe = Recipe(io_layout, opset, fp16, allow_approximate, labels, dict(options or {}), step)
+        exact = to_find_sensitive(backend, recipe)
+        artifact = build(model, prepared, exact or recipe)
     passes = [asdict(report) for report in prepared.reports]
-    artifact = replace(artifact, recipe={**artifact.recipe, "passes": passes})
-    if not verify:
-        return artifact.with_verification(not_verified("verification was switched off"))
-    from edgekit.consistency.stand_in import verdict_by
-    from edgekit.consistency.verify import verify as verify_artifact
 
-    step("verify")
-    here = stand_in_for(backend, recipe)
-    runnable = artifact if here is None else build(model, prepared, here)
-    verification = verify_artifact(model, runnable, inputs=inputs, tolerance=tolerance)
+    def finish(made: Artifact, recipe: Recipe) -> Artifact:
+        complete = replace(made, recipe={**made.recipe, "passes": passes})
+        if chip is not None:
+            complete = _compiled(complete, chip, step)
+        if not verify:
+            return complete.with_verification(not_verified("verification was switched off"))
+        step("verify")
+        return _verified(
+            complete, model, lambda other: build(model, prepared, other), recipe, inputs, tolerance
+        )
+
+    if exact is None:
+        return finish(artifact, recipe)
+    step("measure")
+    return _mixed(model, artifact, recipe, lambda r: finish(build(model, prepared, r), r), inputs)
+
+
+def _mixed(
+    model: Model, exact: Artifact, recipe: Recipe, made: Callable[[Recipe], Artifact], inputs: Any
+) -> Artifact:
+    """Keeps the nodes in float32 that lose too much in float16; more of them if it does not suffice."""
+    from edgekit.artifact.verification import Verdict
+    from edgekit.consistency.sensitive import THRESHOLDS, note, sensitive_nodes
+
+    artifact = exact
+    for threshold in THRESHOLDS:
+        kept = sensitive_nodes(model, exact, threshold, inputs=inputs)
+        wanted = {"precision": "mixed", "keep_fp32": list(kept)} if kept else {"precision": "fp16"}
+        artifact = made(replace(recipe, options={**recipe.options, **wanted}))
+        artifact = replace(artifact, diagnostics=(*artifact.diagnostics, note(kept, threshold)))
+        if artifact.verification is None or artifact.verification.verdict is not Verdict.MISMATCH:
+            break
+    return artifact
+
+
+def _verified(
+    artifact: Artifact,
+    model: Model,
+    build: Callable[[Recipe], Artifact],
+    recipe: Recipe,
+    inputs: Any,
+    tolerance: float | Mapping[str, float] | None,
+) -> Artifact:
+    """Gives an artifact its verdict, by another one where itself cannot be compared with the source."""
+    from edgekit.consistency.compressed import verify_compressed
+    from edgekit.consistency.stand_in import verdict_by
+    from edgekit.consistency.verify import verify
+    from edgekit.lowering.backends import before_compression, stand_in_for
+
+    plain = before_compression(recipe)
+    if plain is not None:
+        outcome = verify_compressed(model, artifact, build(plain), inputs=inputs, tolerance=tolerance)
+        judged = artifact.with_verification(outcome.verification)
+        return replace(judged, recipe={**artifact.recipe, "compression": outcome.made})
+    here = stand_in_for(artifact.backend, recipe)
+    runnable = artifact if here is None else build(here)
+    verification = verify(model, runnable, inputs=inputs, tolerance=tolerance)
     return artifact.with_verification(verification if here is None else verdict_by(verification))
 
 
@@ -136,6 +193,7 @@ def quantize(
     source: Any,
     backend: str = "tflite",
     *,
+    target: str | Path | None = None,
     scheme: str = "int8",
     calibrate: Any = None,
     method: str = "minmax",
@@ -155,6 +213,7 @@ def quantize(
     Args:
         source: A `Model`, or anything that `load` takes.
         backend: `tflite`, or `onnx` for the QDQ model itself.
+        target: Id or path of a target, as `convert` takes it.
         scheme: `int8` (weights with one scale per output channel) or `int8-per-tensor`.
         calibrate: Samples that show the ranges of the activations: a file (`.npz`, `.npy`,
             `.safetensors`), one sample, or an iterable of samples by input name; else the golden samples
@@ -213,6 +272,7 @@ def quantize(
     artifact = convert(
         runnable,
         backend,
+        target=target,
         io_layout=io_layout,
         options=options,
         verify=verify,
@@ -230,6 +290,22 @@ def quantize(
         "loss": [one.to_dict() for one in loss],
     }
     return replace(artifact, source=source_of(model), recipe={**artifact.recipe, "quantization": made})
+
+
+def _chip(target: str | Path) -> Target:
+    from edgekit.compat.targets import target as load_target
+
+    return load_target(target)
+
+
+def _compiled(artifact: Artifact, chip: Target, step: Progress) -> Artifact:
+    """Runs the target's own compiler, where edgekit knows one."""
+    from edgekit.compat.vendor import compiled
+
+    if artifact.backend != chip.dialect:
+        raise error("EK205", f"`{chip.id}` takes {chip.dialect}, not {artifact.backend}")
+    step("compile")
+    return compiled(artifact, chip)
 
 
 def check(
@@ -279,6 +355,34 @@ def check(
             candidate = candidate.resized(what_if)
         step("judge")
         return judge_all(candidate, chosen, cpus)
+
+
+def agree(
+    found: Compatibility, oracle: str, *, program: str | None = None, progress: Progress | None = None
+) -> tuple[Agreement, ...]:
+    """Asks a vendor's compiler about a model that was checked, and compares.
+
+    Args:
+        found: What `check` gave.
+        oracle: `vela`.
+        program: Path of the tool; else its variable (`EDGEKIT_VELA`), the PATH and this Python are searched.
+        progress: Called with the name of each stage as it starts.
+
+    Returns:
+        Tool and table side by side, op by op, for each target that judged the model.
+
+    Raises:
+        EdgekitError: EK501 if the tool is not installed, EK502 if it dies, EK504 if it does not finish, EK521
+            if it refuses the model, EK522 if its answer is not understood, EK205 if it does not compile for
+            one of the targets.
+    """
+    from edgekit.compat.agreement import compare
+    from edgekit.compat.oracle import oracle_for
+
+    tool = oracle_for(oracle, program=program)
+    if progress:
+        progress(oracle)
+    return tuple(compare(result.view.lowered, result.target, tool) for result in found.results)
 
 
 def _candidate(
@@ -344,4 +448,4 @@ def run(
         return run_artifact(opened, inputs, runner)
 
 
-__all__ = ["EdgekitError", "Progress", "check", "convert", "load", "open", "quantize", "run"]
+__all__ = ["EdgekitError", "Progress", "agree", "check", "convert", "load", "open", "quantize", "run"]

@@ -18,6 +18,7 @@ from edgekit.report import Report, Subject
 if TYPE_CHECKING:
     from edgekit.compat.policy import Policy
 
+ORACLES = ("vela",)
 FAIL_ON = ("unsupported", "unknown", "fallback")
 
 
@@ -51,6 +52,10 @@ FAIL_ON = ("unsupported", "unknown", "fallback")
     metavar="NAME=1x3x320x320",
     help="Judge the model with other sizes of an input. Repeatable.",
 )
+@click.option("--oracle", type=click.Choice(ORACLES), help="Ask the vendor's compiler, too, and compare.")
+@click.option(
+    "--oracle-program", type=FILE, help="That compiler's program.  [default: found on this machine]"
+)
 @click.option(
     "--io-layout",
     type=click.Choice(IO_LAYOUTS),
@@ -76,6 +81,8 @@ def command(
     update_baseline: bool,
     waivers: Path | None,
     what_if: tuple[str, ...],
+    oracle: str | None,
+    oracle_program: Path | None,
     io_layout: str,
     allow_approximate: bool,
     allow_pickle: bool,
@@ -88,6 +95,7 @@ def command(
     from edgekit import api
     from edgekit.compat.baseline import write_baseline
     from edgekit.compat.policy import rule
+    from edgekit.report.describe import agreement
     from edgekit.report.describe import check as describe
 
     console.subject = Subject(Path(model).name or model)
@@ -104,10 +112,14 @@ def command(
             progress=stage,
             **_load_options(model, allow_pickle),
         )
+        program = None if oracle_program is None else str(oracle_program)
+        told = () if oracle is None else api.agree(found, oracle, program=program, progress=stage)
     if update_baseline and baseline is not None:
         write_text(baseline, write_baseline(found))
         policy = _policy(fail_on, every, baseline, waivers)
     report = describe.report(found, rule(found, policy), policy, path=model)
+    if told:
+        report = agreement.added(report, told)
     return replace(report, environment={**environment(), **report.environment})
 
 

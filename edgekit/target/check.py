@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from edgekit.diagnostics import Diagnostic
 from edgekit.target.catalogue import Catalogue, RuleSpec, fitted, near
 from edgekit.target.identity import Same
-from edgekit.target.rule_form import ANY_OF, ASIDE, FormError, canonical_list
+from edgekit.target.rule_form import ANY_OF, ASIDE, FormError, canonical
 from edgekit.target.schema import OpEntry, Target
 from edgekit.target.tree import PathIn, Tree
 
@@ -76,9 +76,9 @@ class _Checker:
             self.problem((), "a descriptor is a mapping of keys to values")
             return None
         fields = dict(value)
-        if isinstance(fields.get("rules"), list):
+        if fields.get("rules"):
             fields["rules"] = self.general(fields["rules"])
-        if isinstance(fields.get("graph"), list):
+        if "graph" in fields:
             fields["graph"] = self.rule_list(fields["graph"], ("graph",), self.graph_rules)
         if isinstance(fields.get("ops"), Mapping):
             fields["ops"] = {name: self.entry(name, entry) for name, entry in fields["ops"].items()}
@@ -89,7 +89,7 @@ class _Checker:
     def general(self, written: Any) -> Any:
         """Returns the rules for every op; the same objects for all targets that share them."""
         constants = repr(self.tree.value.get("constants"))
-        known = _sound(Same(written), constants, Same(self.rules))
+        known = _sound(Same(written), constants, Same(self.rules)) if isinstance(written, list) else None
         return self.rule_list(written, ("rules",), self.rules) if known is None else known.rules
 
     def entry(self, name: str, entry: Any) -> Any:
@@ -110,12 +110,21 @@ class _Checker:
     def rule_list(self, written: Any, path: PathIn, catalogue: Catalogue) -> list[dict[str, Any]]:
         if written is None:
             return []
-        try:
-            uses = canonical_list(written, path)
-        except FormError as mistake:
-            self.problem(mistake.path, mistake.reason)
+        if not isinstance(written, list):
+            self.problem(path, "a list of rules is expected")
             return []
-        return [self.use(use, (*path, i), catalogue) for i, use in enumerate(uses)]
+        return [self.use(use, at, catalogue) for use, at in self.canonical(written, path)]
+
+    def canonical(self, written: list[Any], path: PathIn) -> Iterator[tuple[dict[str, Any], PathIn]]:
+        """Writes the short forms out; what has no form is reported and left out."""
+        for i, one in enumerate(written):
+            at = (*path, i)
+            try:
+                use = canonical(one, at)
+            except FormError as mistake:
+                self.problem(mistake.path, mistake.reason)
+                continue
+            yield use, at
 
     def use(self, use: dict[str, Any], path: PathIn, catalogue: Catalogue) -> dict[str, Any]:
         """Checks one rule and all in it, and puts constants for `$names`."""

@@ -32,7 +32,7 @@ def extended(family: Tree, own: Tree) -> Tree:
     base = {key: value for key, value in family.value.items() if key not in OWN}
     merge = _Merge(own)
     value = merge.value(base, own.value, ())
-    return Tree(value, merge.places, family, frozenset(merge.replaced))
+    return Tree(value, merge.places, family, frozenset({*merge.replaced, *((key,) for key in OWN)}))
 
 
 def settled(tree: Tree) -> Tree:

@@ -25,6 +25,7 @@ _ROLES: Mapping[str, Mapping[int, str]] = {
         ("SPLIT_V", {1: "sizes", 2: "axes"}),
         ("TILE", {1: "multiples"}),
         ("GATHER GATHER_ND", {1: "indices"}),
+        ("SCATTER_ND", {0: "indices", 2: "shape"}),
         ("PRELU", {1: "alpha"}),
         ("TOPK_V2", {1: "k"}),
         ("SPACE_TO_BATCH_ND", {1: "block", 2: "paddings"}),
@@ -87,6 +88,25 @@ class TFLiteFacts(Facts):
     def padding(self) -> str | None:
         """`SAME` or `VALID`."""
         return self.emitted.attrs.get("padding")
+
+    @cached_property
+    def pads(self) -> tuple[int, int, int, int] | None:
+        """Padding on top, left, bottom, right: what the mode comes to for this size of input."""
+        ifm, kernel, stride, dilation = self.ifm, self.kernel, self.stride, self.dilation
+        if self.padding == "VALID":
+            return 0, 0, 0, 0
+        if ifm is None or self.name == "TRANSPOSE_CONV":
+            return None
+        if kernel is None or stride is None or dilation is None:
+            return None
+        sizes = self.size(ifm, "H"), self.size(ifm, "W")
+        totals = []
+        for size, k, s, d in zip(sizes, kernel, stride, dilation, strict=True):
+            if size is None or s < 1:
+                return None
+            totals.append(max(0, (-(-size // s) - 1) * s + (k - 1) * d + 1 - size))
+        (top, left), (bottom, right) = (t // 2 for t in totals), (-(-t // 2) for t in totals)
+        return top, left, bottom, right
 
     @cached_property
     def groups(self) -> int | None:

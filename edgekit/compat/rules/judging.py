@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from edgekit.compat.finding import Finding, fails, unknown
+from edgekit.lowering.ledger import Value
 from edgekit.target import Outcome
 
 
@@ -36,3 +37,10 @@ def worst(findings: Iterable[Finding | None]) -> Finding | None:
             return finding
         doubt = doubt or finding
     return doubt
+
+
+def fixed_shape(value: Value | None) -> tuple[int, ...] | None:
+    """Returns the sizes as compilers of fixed graphs take them: a first one that is open counts as 1."""
+    if value is None or None in value.shape[1:]:
+        return None
+    return tuple(1 if d is None else d for d in value.shape)
