@@ -58,7 +58,6 @@ CODES: dict[str, Code] = _table(
     ("EK204", "unknown name", _USAGE),
     ("EK205", "the command line is not valid", _USAGE),
     ("EK206", "the tuning log is damaged or does not apply", _USAGE),
-    ("EK206", "the tuning log is damaged", _USAGE),
     ("EK207", "the target descriptor is not valid", _USAGE),
     ("EK208", "there is no such target", _USAGE),
     ("EK209", "the baseline or a waiver is not valid", _USAGE),
