@@ -227,9 +227,10 @@ def _tflite(model: Model, options: LowerOptions) -> Lowered:
 
 
 def _onnx(model: Model, options: LowerOptions) -> Lowered:
-    from edgekit.lowering.onnx.ledger import onnx_ledger
+    from edgekit.lowering.onnx.ledger import onnx_ledger, with_integer_ports
 
-    return onnx_ledger(model)
+    lowered = onnx_ledger(model)
+    return replace(lowered, main=with_integer_ports(lowered.main)) if options.integer_io else lowered
 
 
 def _coreml(model: Model, options: LowerOptions) -> Lowered:
