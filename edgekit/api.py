@@ -195,7 +195,7 @@ def quantize(
     backend: str = "tflite",
     *,
     target: str | Path | None = None,
-    scheme: str = "int8",
+    scheme: str | None = None,
     calibrate: Any = None,
     method: str = "minmax",
     percentile: float = 99.99,
@@ -215,7 +215,8 @@ def quantize(
         source: A `Model`, or anything that `load` takes.
         backend: `tflite`, or `onnx` for the QDQ model itself.
         target: Id or path of a target, as `convert` takes it.
-        scheme: `int8` (weights with one scale per output channel) or `int8-per-tensor`.
+        scheme: `int8` (weights with one scale per output channel) or `int8-per-tensor`; by default the
+            target's, without a target `int8`.
         calibrate: Samples that show the ranges of the activations: a file (`.npz`, `.npy`,
             `.safetensors`), one sample, or an iterable of samples by input name; else the golden samples
             beside the model.
@@ -237,8 +238,10 @@ def quantize(
 
     Raises:
         EdgekitError: EK403 if the model cannot be quantised, EK402 if full integers are required and not
-            possible, EK204 for an unknown scheme or method, else as `convert`.
+            possible, EK204 for an unknown scheme or method, EK202 if the target asks for what no scheme
+            does, else as `convert`.
     """
+    from edgekit.compat.numerics import scheme_for
     from edgekit.consistency import calibrate as calibration
     from edgekit.lowering.backends import source_of
     from edgekit.lowering.onnx.emit import executable
@@ -247,7 +250,8 @@ def quantize(
     from edgekit.quantize import quantize as insert
 
     step = progress or (lambda stage: None)
-    chosen, how = scheme_named(scheme), Calibration(method, percentile)
+    wanted = scheme_for(scheme, None if target is None else _chip(target))
+    chosen, how = scheme_named(wanted), Calibration(method, percentile)
     if not isinstance(source, Model):
         step("import")
     model = source if isinstance(source, Model) else load(source, **load_options)

@@ -12,6 +12,7 @@ from edgekit.cli.console import Console, environment, write_text
 from edgekit.cli.convert import IO_LAYOUTS, shapes
 from edgekit.cli.frame import FILE
 from edgekit.cli.frame import command as make
+from edgekit.cli.target import project_folders
 from edgekit.diagnostics import error
 from edgekit.report import Report, Subject
 
@@ -118,7 +119,7 @@ def command(
         found = api.check(
             model,
             None if every else targets,
-            folders=folders,
+            folders=(*folders, *project_folders()),
             what_if=shapes(what_if, "--what-if"),
             allow_approximate=allow_approximate,
             io_layout=io_layout,

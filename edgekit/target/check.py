@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from ast import literal_eval
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from edgekit.diagnostics import Diagnostic
 from edgekit.target.catalogue import Catalogue, RuleSpec, fitted, near
@@ -67,7 +69,7 @@ class _Checker:
         self.tree = tree
         self.rules = rules
         self.graph_rules = graph_rules
-        self.problems: list[Diagnostic] = []
+        self.problems: list[Diagnostic] = [*tree.problems]
 
     def target(self) -> Target | None:
         """Returns the target, or `None` if there are problems."""
@@ -177,19 +179,21 @@ class _Checker:
             return Target.model_validate(fields)
         except ValidationError as failure:
             for mistake in failure.errors(include_url=False):
-                self.mistake(mistake["type"], tuple(mistake["loc"]), str(mistake["msg"]), mistake["input"])
+                self.mistake(mistake)
         return None
 
-    def mistake(self, kind: str, path: PathIn, reason: str, value: Any) -> None:
+    def mistake(self, found: ErrorDetails) -> None:
         """Says what pydantic found in our words."""
+        kind, path, value = found["type"], tuple(found["loc"]), found["input"]
         name = ".".join(map(str, path)) or "the descriptor"
         if kind == "missing":
             self.problem(path, f"the key `{name}` is missing")
         elif kind == "extra_forbidden":
             self.problem(path, f"there is no key `{name}`", near(str(path[-1]), _keys(path[:-1])))
         else:
-            text = reason.replace("'", "`")
-            self.problem(path, f"`{name}` is not valid: {text[:1].lower()}{text[1:]}, not `{_short(value)}`")
+            text = _WORDS.get(kind) or found["msg"].replace("'", "`")
+            message = f"`{name}` is not valid: {text[:1].lower()}{text[1:]}, not `{_short(value)}`"
+            self.problem(path, message, _advice(kind, value, found.get("ctx") or {}))
 
     def sources(self) -> None:
         """Holds every `source` to the keys of `sources`."""
@@ -201,6 +205,27 @@ class _Checker:
 
     def problem(self, path: PathIn, message: str, help: str | None = None) -> None:
         self.problems.append(Diagnostic("EK207", message, where=self.tree.where(path), help=help))
+
+
+_WORDS = {
+    "tuple_type": "a list is expected",
+    "model_type": "a mapping is expected",
+    "mapping_type": "a mapping is expected",
+    "dict_type": "a mapping is expected",
+    "bool_type": "true or false is expected",
+    "int_type": "an integer is expected",
+    "float_parsing": "a number is expected",
+    "float_type": "a number is expected",
+    "string_type": "text is expected",
+}
+"""Pydantic's types of mistakes in the words of YAML."""
+
+
+def _advice(kind: str, value: Any, context: Mapping[str, Any]) -> str | None:
+    if kind == "string_type" and isinstance(value, int | float):
+        return f'write it in quotes: "{value}"'
+    choices = re.findall(r"'([^']*)'", str(context.get("expected", "")))
+    return near(str(value), dict.fromkeys(choices)) if kind in ("enum", "literal_error") else None
 
 
 def _named_sources(value: Any, path: PathIn) -> Iterator[tuple[PathIn, Any]]:

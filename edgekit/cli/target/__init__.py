@@ -59,6 +59,21 @@ def command(ctx: click.Context) -> None:
         click.echo(ctx.get_help())
 
 
+def project_target(name: str | None) -> str | None:
+    """Returns the file of a target that lies in one of the project's folders, else the name as it is.
+
+    Raises:
+        EdgekitError: EK202 if the configuration is not valid.
+    """
+    folders = project_folders() if name is not None else ()
+    if name is None or not folders:
+        return name
+    from edgekit.target import builtin_folder, shelf
+
+    path = shelf(folders).files().get(name)
+    return name if path is None or path.is_relative_to(builtin_folder()) else str(path)
+
+
 def project_folders() -> tuple[Path, ...]:
     """Returns the folders of descriptors that the configuration of the working folder names.
 

@@ -154,14 +154,28 @@ def _shape(value: ir.Value) -> Shape:
     return () if value.shape is None else tuple(d if isinstance(d, int) else None for d in value.shape)
 
 
+_CARRIED = frozenset(
+    (
+        *("Relu", "Clip", "LeakyRelu", "PRelu", "HardSwish", "HardSigmoid", "Sigmoid", "Tanh", "Swish"),
+        *("Reshape", "Flatten", "Transpose", "Squeeze", "Unsqueeze"),
+    )
+)
+"""Ops that integer kernels compute together with what comes before, or that only move elements: a value
+between an op and one of these is quantised as the result behind it."""
+
+
 def _absorbed(value: ir.Value) -> ir.Node | None:
-    """Returns the QuantizeLinear that is the only one to read a float value, if there is one."""
-    users = {use.node for use in value.uses()}
-    if len(users) != 1 or value.is_graph_output() or value.producer() is None:
-        return None
-    (node,) = users
-    quantises = node.op_type == _Q and node.inputs[0] is value and _parameters(node) is not None
-    return node if quantises else None
+    """Returns the QuantizeLinear that decides the integers of a float value, if nothing else reads it."""
+    while True:
+        users = {use.node for use in value.uses()}
+        if len(users) != 1 or value.is_graph_output() or value.producer() is None:
+            return None
+        (node,) = users
+        if node.op_type == _Q and node.inputs[0] is value:
+            return node if _parameters(node) is not None else None
+        if node.domain or node.op_type not in _CARRIED or node.inputs[0] is not value:
+            return None
+        value = node.outputs[0]
 
 
 def _coded(value: ir.Value) -> ir.Node | None:

@@ -204,6 +204,21 @@ def test_what_depends_on_the_cpu_stays_there(tmp_path: Path) -> None:
     assert (reason.rule, reason.got, reason.source_key) == ("one-subgraph", "behind `EXP`", "log")
 
 
+def test_what_comes_before_the_accelerator_does_not_cut(tmp_path: Path) -> None:
+    on = made(
+        tmp_path,
+        "fallback: cpu\nunlisted: fallback\nops:\n  ABS:\n"
+        "  LOG:\n    rules:\n      - never:\n        outcome: unknown\n"
+        "graph: [one-subgraph]\n",
+    )
+    v = [value((1,)) for _ in range(8)]
+    names = ("QUANTIZE", "LOG", "ABS", "ABS", "DEQUANTIZE", "ABS")
+    ops = [Emitted(name, (v[i],), (v[i + 1],)) for i, name in enumerate(names)]
+    assert [str(op.placement) for op in judge(Subject(ops, "tflite"), on).ops] == [
+        *("fallback", "unknown", "accelerated", "accelerated", "fallback", "fallback"),
+    ]
+
+
 def test_dialects_do_not_mix() -> None:
     with pytest.raises(ValueError, match="dialect"):
         judge(Subject([], "onnx"), target("edgetpu"))

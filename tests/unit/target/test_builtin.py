@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import textwrap
 import time
 import tomllib
 from collections import Counter
@@ -10,7 +12,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from edgekit.compat import all_targets
+from edgekit.compat import all_targets, target
 from edgekit.compat.lint import lint
 from edgekit.compat.rules import graph_rules, rules
 from edgekit.report.target_pages import pages
@@ -31,12 +33,12 @@ def test_there_are_many_of_each_kind() -> None:
     assert set(families) <= {target.id for target in TARGETS}
 
 
-@pytest.mark.parametrize("target", TARGETS, ids=lambda t: t.id)
-def test_every_row_names_its_source(target: Target) -> None:
-    for entry in target.ops.values():
-        assert target.sources[entry.source or target.source].where
-    assert target.toolchain.version
-    assert not target.abstract
+@pytest.mark.parametrize("chip", TARGETS, ids=lambda t: t.id)
+def test_every_row_names_its_source(chip: Target) -> None:
+    for entry in chip.ops.values():
+        assert chip.sources[entry.source or chip.source].where
+    assert chip.toolchain.version
+    assert not chip.abstract
 
 
 def test_lint_has_nothing_to_say() -> None:
@@ -95,3 +97,24 @@ def test_what_is_not_verified_says_so() -> None:
     assert by_id["max78000"].basis is Basis.RECALLED
     assert by_id["iphone-ane-ios17"].basis is Basis.COMMUNITY
     assert by_id["edgetpu"].ops["SOFTMAX"].basis is Basis.RECALLED
+
+
+def test_the_examples_of_the_page_are_valid(tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "descriptors.md").read_text(encoding="utf-8")
+    own, listed = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    path = tmp_path / "our-board.yaml"
+    path.write_text(own)
+    made = target(path)
+    assert made.ops["SOFTMAX"].accelerated is False
+    assert made.memory.sram == 262144
+    assert [d.message for d in lint([str(path)]).problems] == []
+    path.write_text(
+        own + textwrap.indent(listed, "    ").replace("    rules:", "  RESIZE_BILINEAR:\n    rules:", 1)
+    )
+    assert len(target(path).ops["RESIZE_BILINEAR"].rules) == 4
+
+
+def test_every_key_of_the_schema_is_on_the_page() -> None:
+    text = (ROOT / "docs" / "descriptors.md").read_text(encoding="utf-8")
+    keys = {field.alias or name for name, field in Target.model_fields.items()} - {"layout", "note"}
+    assert [key for key in sorted(keys) if f"`{key}`" not in text] == []

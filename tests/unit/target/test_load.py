@@ -74,6 +74,33 @@ def test_a_rule_of_no_form_does_not_hide_other_mistakes(write: Write) -> None:
     assert [d.where.line for d in problems(path)] == [18, 19, 20, 21, 22]
 
 
+def test_keys_given_twice_do_not_hide_other_mistakes(write: Write) -> None:
+    path = write("chip", "  SUB: {rules: [no-rule]}\n  SUB:\n  MUL, ADD:\nunlisted: fall\n")
+    path.write_text(path.read_text().replace("kind: asic", "kind: asics").replace("unlisted: fallback\n", ""))
+    assert [(d.where.line, d.message, d.help) for d in problems(path)] == [
+        (
+            4,
+            "`kind` is not valid: it should be one of `phone`, `asic`, `fpga`, `mcu`, `sbc`, not `asics`",
+            "did you mean `asic`?",
+        ),
+        (15, "there is no rule `no-rule`", None),
+        (16, "the key `SUB` is given twice, first in line 15", None),
+        (17, "the op `ADD` is named twice, first in line 14", None),
+        (
+            18,
+            "`unlisted` is not valid: input should be `fallback` or `unknown`, not `fall`",
+            "did you mean `fallback`?",
+        ),
+    ]
+
+
+def test_a_version_is_text(write: Write) -> None:
+    path = write("chip")
+    path.write_text(path.read_text().replace('version: "1.0"', "version: 1.0"))
+    (problem,) = problems(path)
+    assert problem.help == 'write it in quotes: "1.0"'
+
+
 def test_what_is_missing_is_named(write: Write) -> None:
     messages = [
         d.message for d in problems(write("chip", "schema: edgekit.target/1\nid: chip\n", base=False))

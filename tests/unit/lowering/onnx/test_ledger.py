@@ -77,6 +77,27 @@ def test_an_op_with_a_float_result_reads_floats() -> None:
     assert str(x.dtype) == "float32"
 
 
+def test_an_activation_is_part_of_the_group() -> None:
+    nodes = [
+        *quantise("x"),
+        helper.make_node("DequantizeLinear", ["w", "ws"], ["w_dq"], axis=0),
+        helper.make_node("Conv", ["x_dq", "w_dq"], ["c"]),
+        helper.make_node("Relu", ["c"], ["r"]),
+        helper.make_node("Flatten", ["r"], ["y"]),
+        *quantise("y"),
+    ]
+    constants = {**SCALES, "w": np.ones((2, 3, 1, 1), np.int8)}
+    made = ledger(nodes, constants, {"x": [1, 3, 4, 4]}, {"y_dq": [1, 32]})
+    assert [op.op for op in made.main.ops] == [
+        "QuantizeLinear",
+        "Conv",
+        "Relu",
+        "Flatten",
+        "DequantizeLinear",
+    ]
+    assert {str(v.dtype) for op in made.main.ops[1:4] for v in op.outputs} == {"int8"}
+
+
 def test_a_result_that_floats_read_too_is_quantised_behind_the_op() -> None:
     nodes = [
         *quantise("x"),
