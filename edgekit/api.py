@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from edgekit.compat.agreement import Agreement
     from edgekit.compat.candidate import Candidate
     from edgekit.compat.check import Compatibility
+    from edgekit.consistency.proof import Proof
     from edgekit.lowering.backends import Recipe
     from edgekit.target import Target
 
@@ -389,6 +390,48 @@ def agree(
     return tuple(compare(result.view.lowered, result.target, tool) for result in found.results)
 
 
+def fix(
+    found: Compatibility,
+    only: str | None = None,
+    *,
+    folders: Sequence[Path] = (),
+    progress: Progress | None = None,
+) -> tuple[Compatibility, tuple[Proof, ...], Model]:
+    """Rewrites what keeps a model off a target, and proves each rewrite by running both models.
+
+    Args:
+        found: What `check` said of one target.
+        only: The name of the one rewrite to try; all if `None`.
+        folders: Folders of the project's own descriptors.
+        progress: Called with the name of each stage as it starts.
+
+    Returns:
+        What the target says of the rewritten model, one proof for each rewrite that was kept, and the model
+        in an opset that ONNX Runtime executes.
+
+    Raises:
+        EdgekitError: EK205 unless one target was checked, EK204 for an unknown rewrite, EK202 for a file that
+            holds no model.
+    """
+    from edgekit.compat.check import check as judge_all
+    from edgekit.compat.fix import fix as rewrite
+    from edgekit.compat.targets import cpus_of
+    from edgekit.consistency.proof import prove
+    from edgekit.lowering.onnx.emit import executable
+
+    step = progress or (lambda stage: None)
+    if len(found.results) != 1:
+        raise error("EK205", "a model is fixed for one target", help="name it with `-t`")
+    target = found.results[0].target
+    cpus = cpus_of([target], folders)
+    step("fix")
+    fixed = rewrite(found.candidate, target, cpus, only)
+    step("prove")
+    proofs = prove(fixed)
+    again = judge_all(fixed.candidate, [target], cpus) if fixed.applied else found
+    return again, proofs, executable(fixed.model)
+
+
 def _candidate(
     source: Any, load_options: Mapping[str, Any], allow_approximate: bool, io_layout: str
 ) -> Candidate:
@@ -452,4 +495,4 @@ def run(
         return run_artifact(opened, inputs, runner)
 
 
-__all__ = ["EdgekitError", "Progress", "agree", "check", "convert", "load", "open", "quantize", "run"]
+__all__ = ["EdgekitError", "Progress", "agree", "check", "convert", "fix", "load", "open", "quantize", "run"]

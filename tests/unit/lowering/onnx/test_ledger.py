@@ -135,3 +135,22 @@ def test_nested_graphs_see_the_values_around_them() -> None:
     inner = op.attrs["then_branch"]
     assert isinstance(inner, Subgraph)
     assert inner.ops[0].inputs[0] is made.main.inputs[0]
+
+
+def test_an_activation_is_computed_with_the_op_before_it() -> None:
+    """Conv, Relu, QuantizeLinear: both ops are integer ops, and no weight is dequantised by an op."""
+    from edgekit.compat.forms import assumed_quantised
+    from edgekit.lowering.onnx.ledger import with_integer_ports
+    from edgekit.passes.pipeline import prepare
+    from tests.unit.compat.conftest import network
+
+    model = assumed_quantised(prepare(api.load(network(last="Relu"))).model, "int8")
+    main = onnx_ledger(model).main
+    assert [op.op for op in main.ops] == [
+        *("QuantizeLinear", "Conv", "Relu", "Conv", "Relu", "DequantizeLinear"),
+    ]
+    assert {v.dtype.name for op in main.ops[1:5] for v in op.outputs} == {"int8"}
+    inner = with_integer_ports(main)
+    assert [op.op for op in inner.ops] == ["Conv", "Relu", "Conv", "Relu"]
+    assert inner.inputs == (inner.ops[0].inputs[0],)
+    assert inner.outputs == inner.ops[-1].outputs
