@@ -18,7 +18,7 @@ from edgekit.report import Report, Subject
 if TYPE_CHECKING:
     from edgekit.compat.policy import Policy
 
-ORACLES = ("vela",)
+ORACLES = ("qnn", "vela")
 FAIL_ON = ("unsupported", "unknown", "fallback")
 
 
