@@ -26,9 +26,9 @@ PAGE = """# Agreement with Qualcomm's HTP compiler
 
 What `edgekit check` says of Qualcomm HTP against onnxruntime-qnn {version} with the emulator for x86, on
 quantised ONNX models of one op (`benchmarks/onnx_one_op.py`). Stages of the provider are counted apart:
-*claimed* (it has a builder for the op), *validated* (the compiler accepts the op's form), *compiled* (the graph
-was finalised). An op counts as on the accelerator only after all three. The compiler is a black box, and an
-emulated chip is not a device.
+*claimed* (it has a builder for the op), *validated* (the compiler accepts the op's form), *compiled* (the
+graph was finalised). An op counts as on the accelerator only after all three. The compiler is a black box,
+and an emulated chip is not a device.
 
 `EDGEKIT_QNN_PYTHON=/path/to/python python benchmarks/agreement_qnn.py --page docs/agreement-qnn.md` writes
 this page.
