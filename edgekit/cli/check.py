@@ -18,7 +18,7 @@ from edgekit.report import Report, Subject
 if TYPE_CHECKING:
     from edgekit.compat.policy import Policy
 
-ORACLES = ("qnn", "vela")
+ORACLES = ("hls4ml", "qnn", "vela")
 FAIL_ON = ("unsupported", "unknown", "fallback")
 
 

@@ -5,21 +5,17 @@ The compiler is used as a black box, through the provider's public options and i
 
 from __future__ import annotations
 
-import json
 import re
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import onnx
-
 from edgekit.compat.oracle import qnn_worker
 from edgekit.compat.oracle.base import ACCELERATOR, CPU, Opinion, Placement
 from edgekit.compat.oracle.find import Tool, python_for
-from edgekit.compat.oracle.process import last_words, run_tool
-from edgekit.diagnostics import Where, error
+from edgekit.compat.oracle.worker import ask_worker, named_nodes
+from edgekit.diagnostics import error
 
 TOOL = Tool(
     "onnxruntime-qnn",
@@ -62,35 +58,14 @@ class Qnn:
         python, arch = python_for(TOOL, self.program), configuration.rpartition("v")[2]
         if arch not in SOCS:
             raise error("EK205", f"`{configuration}` names no version of HTP", notes=[", ".join(SOCS)])
-        model = _named(file)
-        with tempfile.TemporaryDirectory(prefix="edgekit-qnn-") as made:
-            folder = Path(made)
-            onnx.save(model, folder / "model.onnx")
-            job = {"model": "model.onnx", "arch": arch, "soc": SOCS[arch]}
-            (folder / "job.json").write_text(json.dumps(job))
-            run = [python, "-P", qnn_worker.__file__, "job.json"]
-            finished = run_tool("onnxruntime-qnn", run, folder, timeout_s=self.timeout_s)
-            answer = folder / "answer.json"
-            if not answer.is_file():
-                raise error("EK522", "onnxruntime-qnn left no answer", notes=last_words(finished.output))
-            fields = json.loads(answer.read_text())
-        units = units_of(finished.output)
+        model = named_nodes(file)
+        job = {"arch": arch, "soc": SOCS[arch]}
+        fields, log = ask_worker(TOOL.name, python, qnn_worker.__file__, model, job, self.timeout_s)
+        units = units_of(log)
         if fields["error"] and not units:
             raise error("EK521", f"onnxruntime-qnn refuses the file: {fields['error'][:300]}")
         placements = tuple(_placement(node, units, fields) for node in model.graph.node)
         return Opinion(self.name, fields["version"], f"htp_arch={arch}", placements)
-
-
-def _named(file: Path) -> Any:
-    """Reads a model and gives its nodes names that tell them apart."""
-    try:
-        model = onnx.load(file)
-    except Exception as failure:  # protobuf and onnx raise what they like
-        where = Where(file=str(file))
-        raise error("EK102", f"`{file.name}` is not an ONNX model: {failure}", where=where) from failure
-    for position, node in enumerate(model.graph.node):
-        node.name = f"node{position}"
-    return model
 
 
 def units_of(log: str) -> dict[str, str]:

@@ -10,12 +10,14 @@ from edgekit.compat.oracle.base import Oracle
 from edgekit.diagnostics import error
 
 _HOMES: Mapping[str, str] = {
+    "hls4ml": "edgekit.compat.oracle.hls4ml:Hls4ml",
     "qnn": "edgekit.compat.oracle.qnn:Qnn",
     "vela": "edgekit.compat.oracle.vela:Vela",
 }
 
 _TOOLCHAINS: Mapping[str, str] = {
     "ethos-u-vela": "vela",
+    "hls4ml": "hls4ml",
     "onnxruntime-qnn": "qnn",
 }
 """The oracle that is a target's toolchain, by the toolchain's name."""
