@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from edgekit.compat.agreement import Agreement
     from edgekit.compat.candidate import Candidate
     from edgekit.compat.check import Compatibility
+    from edgekit.lowering.backends import Recipe
     from edgekit.target import Target
 
 Progress = Callable[[str], None]
@@ -106,7 +107,7 @@ def convert(
     """
     from edgekit import plugins
     from edgekit.artifact.verification import not_verified
-    from edgekit.lowering.backends import Recipe, backend_for, stand_in_for
+    from edgekit.lowering.backends import Recipe, backend_for, to_find_sensitive
     from edgekit.passes.pipeline import prepare
 
     plugins.load_all()
@@ -123,21 +124,68 @@ def convert(
         step("simplify")
         prepared = prepare(model)
         step("lower")
-        recipe = Recipe(io_layout, opset, fp16, allow_approximate, labels, dict(options or {}))
-        artifact = build(model, prepared, recipe)
+        recipe = Recipe(io_layout, opset, fp16, allow_approximate, labels, dict(options or {}), step)
+        exact = to_find_sensitive(backend, recipe)
+        artifact = build(model, prepared, exact or recipe)
     passes = [asdict(report) for report in prepared.reports]
-    artifact = replace(artifact, recipe={**artifact.recipe, "passes": passes})
-    if chip is not None:
-        artifact = _compiled(artifact, chip, step)
-    if not verify:
-        return artifact.with_verification(not_verified("verification was switched off"))
-    from edgekit.consistency.stand_in import verdict_by
-    from edgekit.consistency.verify import verify as verify_artifact
 
-    step("verify")
-    here = stand_in_for(backend, recipe)
-    runnable = artifact if here is None else build(model, prepared, here)
-    verification = verify_artifact(model, runnable, inputs=inputs, tolerance=tolerance)
+    def finish(made: Artifact, recipe: Recipe) -> Artifact:
+        complete = replace(made, recipe={**made.recipe, "passes": passes})
+        if chip is not None:
+            complete = _compiled(complete, chip, step)
+        if not verify:
+            return complete.with_verification(not_verified("verification was switched off"))
+        step("verify")
+        return _verified(
+            complete, model, lambda other: build(model, prepared, other), recipe, inputs, tolerance
+        )
+
+    if exact is None:
+        return finish(artifact, recipe)
+    step("measure")
+    return _mixed(model, artifact, recipe, lambda r: finish(build(model, prepared, r), r), inputs)
+
+
+def _mixed(
+    model: Model, exact: Artifact, recipe: Recipe, made: Callable[[Recipe], Artifact], inputs: Any
+) -> Artifact:
+    """Keeps the nodes in float32 that lose too much in float16; more of them if it does not suffice."""
+    from edgekit.artifact.verification import Verdict
+    from edgekit.consistency.sensitive import THRESHOLDS, note, sensitive_nodes
+
+    artifact = exact
+    for threshold in THRESHOLDS:
+        kept = sensitive_nodes(model, exact, threshold, inputs=inputs)
+        wanted = {"precision": "mixed", "keep_fp32": list(kept)} if kept else {"precision": "fp16"}
+        artifact = made(replace(recipe, options={**recipe.options, **wanted}))
+        artifact = replace(artifact, diagnostics=(*artifact.diagnostics, note(kept, threshold)))
+        if artifact.verification is None or artifact.verification.verdict is not Verdict.MISMATCH:
+            break
+    return artifact
+
+
+def _verified(
+    artifact: Artifact,
+    model: Model,
+    build: Callable[[Recipe], Artifact],
+    recipe: Recipe,
+    inputs: Any,
+    tolerance: float | Mapping[str, float] | None,
+) -> Artifact:
+    """Gives an artifact its verdict, by another one where itself cannot be compared with the source."""
+    from edgekit.consistency.compressed import verify_compressed
+    from edgekit.consistency.stand_in import verdict_by
+    from edgekit.consistency.verify import verify
+    from edgekit.lowering.backends import before_compression, stand_in_for
+
+    plain = before_compression(recipe)
+    if plain is not None:
+        outcome = verify_compressed(model, artifact, build(plain), inputs=inputs, tolerance=tolerance)
+        judged = artifact.with_verification(outcome.verification)
+        return replace(judged, recipe={**artifact.recipe, "compression": outcome.made})
+    here = stand_in_for(artifact.backend, recipe)
+    runnable = artifact if here is None else build(here)
+    verification = verify(model, runnable, inputs=inputs, tolerance=tolerance)
     return artifact.with_verification(verification if here is None else verdict_by(verification))
 
 

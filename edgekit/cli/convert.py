@@ -26,6 +26,9 @@ IO_LAYOUTS = ("source", "nhwc")
 ASIDE = ".mismatch"
 """Ending of the folder that gets an artifact which differs from its source."""
 
+TUNING = ".tuning.jsonl"
+"""Ending of the log of tuning beside the folder of the artifact."""
+
 
 @make("convert", output=False)
 @click.argument("model")
@@ -112,6 +115,9 @@ def command(
     with console.stages() as stage:
         stage("import")  # `convert` names the later ones
         source = api.load(model, allow_pickle=allow_pickle, input_shapes=shapes(input_shapes))
+        folder = output or Path(f"{file_stem(source)}-{folder_word(backend, target)}")
+        if flags["tune"] and flags["tuning_log"] is None:
+            flags["tuning_log"] = folder.with_name(folder.name + TUNING)
         artifact = api.convert(
             source,
             backend,
@@ -128,7 +134,7 @@ def command(
             progress=stage,
         )
         stage("write")
-        folder = save(artifact, output or Path(f"{file_stem(source)}-{folder_word(backend, target)}"))
+        folder = save(artifact, folder)
     report = describe.report(artifact, source, folder=folder, path=model, wanted=verify)
     report = replace(report, environment={**environment(), **report.environment})
     write_text(folder / describe.REPORT_NAME, render(report, "json"))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from edgekit.compat.cost import Cost
 from edgekit.compat.estimate import Times, total
 from edgekit.compat.finding import JudgedOp, Placement, Reason
+from edgekit.compat.flow import CODES, Flow, coded
 from edgekit.ir import Origin
 from edgekit.target import Outcome, Target
 
@@ -61,7 +62,9 @@ class Cause:
 _SEVERE = (Placement.UNSUPPORTED, Placement.FALLBACK, Placement.UNKNOWN)
 
 
-def causes(ops: Sequence[JudgedOp], costs: Sequence[Cost], known: Times, target: Target) -> tuple[Cause, ...]:
+def causes(
+    ops: Sequence[JudgedOp], costs: Sequence[Cost], known: Times, flow: Flow, target: Target
+) -> tuple[Cause, ...]:
     """Groups the reasons of all ops by cause, what to fix first first.
 
     Ops that run nowhere come first, then what saves most estimated time, then most arithmetic, then most
@@ -71,19 +74,19 @@ def causes(ops: Sequence[JudgedOp], costs: Sequence[Cost], known: Times, target:
         ops: The judged ops.
         costs: Their costs.
         known: Their estimated times.
+        flow: The tensors between them.
         target: What they were judged against.
     """
     groups = _grouped(ops)
-    placements = [op.placement for op in ops]
-    before = total(ops, placements, known, target)
+    places = coded([op.placement for op in ops])
+    before = total(places, known, flow, target)
 
     def saved(indices: Sequence[int]) -> float | None:
         if before is None:
             return None
-        fixed = list(placements)
-        for i in indices:
-            fixed[i] = Placement.ACCELERATED
-        after = total(ops, fixed, known, target)
+        fixed = places.copy()
+        fixed[list(indices)] = CODES[Placement.ACCELERATED]
+        after = total(fixed, known, flow, target)
         return None if after is None else max(before - after, 0.0)
 
     found = [_cause(indices, keys, ops, costs, saved) for indices, keys in groups.items()]

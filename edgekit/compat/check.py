@@ -11,9 +11,10 @@ from edgekit.compat.causes import Cause, causes
 from edgekit.compat.cost import Cost, cost_of
 from edgekit.compat.estimate import Coverage, Times, coverage, times, total
 from edgekit.compat.finding import JudgedNode, Judgement, NodeVerdict
+from edgekit.compat.flow import Crossings, Flow, coded
 from edgekit.compat.judge import Subject, judge
 from edgekit.compat.memory import MemoryPlan, plan, tflm_arena
-from edgekit.compat.partition import Crossings, Partition, crossings, partitions
+from edgekit.compat.partition import Partition, partitions
 from edgekit.diagnostics import Diagnostic, EdgekitError
 from edgekit.target import Target
 
@@ -150,12 +151,14 @@ class _Shared:
     view: View
     subject: Subject
     costs: tuple[Cost, ...]
+    flow: Flow
     plans: dict[int, MemoryPlan] = field(default_factory=dict)
 
     @classmethod
     def of(cls, view: View) -> _Shared:
         subject = Subject.of(view.lowered, [n.origin for n in view.nodes])
-        return cls(view, subject, tuple(cost_of(view.dialect, f.emitted) for f in subject.facts))
+        ops = [f.emitted for f in subject.facts]
+        return cls(view, subject, tuple(cost_of(view.dialect, op) for op in ops), Flow.of(ops))
 
     def plan(self, alignment: int) -> MemoryPlan:
         if alignment not in self.plans:
@@ -185,7 +188,9 @@ def check(candidate: Candidate, targets: Sequence[Target], cpus: Iterable[Target
         except EdgekitError as failure:
             skipped.append(Skipped(target, failure.diagnostics))
             continue
-        common = shared.setdefault(id(view), _Shared.of(view)) if id(view) not in shared else shared[id(view)]
+        if id(view) not in shared:
+            shared[id(view)] = _Shared.of(view)
+        common = shared[id(view)]
         results.append(_result(target, common, _cpus(target, behind)))
     return Compatibility(candidate, tuple(results), tuple(skipped))
 
@@ -201,7 +206,8 @@ def _cpus(target: Target, known: Mapping[str, Target]) -> tuple[Target, ...]:
 
 def _result(target: Target, common: _Shared, cpus: Sequence[Target]) -> Result:
     judgement = judge(common.subject, target, cpus)
-    ops, costs = judgement.ops, common.costs
+    ops, costs, flow = judgement.ops, common.costs, common.flow
+    places = coded([op.placement for op in ops])
     known = times(ops, costs, target, cpus[0] if cpus else None)
     memory = common.plan(target.memory.arena_alignment)
     return Result(
@@ -211,14 +217,14 @@ def _result(target: Target, common: _Shared, cpus: Sequence[Target]) -> Result:
         nodes=_in_order(judgement.nodes, common.view),
         costs=costs,
         times=known,
-        time=total(ops, [op.placement for op in ops], known, target),
-        coverage=coverage(ops, costs, known),
+        time=total(places, known, flow, target),
+        coverage=coverage(places, costs, known),
         partitions=partitions(ops),
-        crossings=crossings(ops),
+        crossings=flow.crossings(places),
         memory=memory,
         sram=Fit(memory.arena, target.memory.sram),
         flash=Fit(memory.parameters, target.memory.flash),
-        causes=causes(ops, costs, known, target),
+        causes=causes(ops, costs, known, flow, target),
     )
 
 

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
 
 from edgekit.compat.cost import ANY, Cost, Machine, seconds
 from edgekit.compat.finding import JudgedOp, Placement
-from edgekit.compat.partition import crossings
+from edgekit.compat.flow import CODES, Codes, Flow
 from edgekit.target import Target
 
+Seconds = NDArray[np.float64]
+"""Of each op; NaN where not known."""
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Times:
-    """Estimated seconds of each op on the accelerator and on the CPU; `None` where not known."""
+    """Estimated times of each op on the accelerator and on the CPU."""
 
-    accelerated: tuple[float | None, ...]
-    cpu: tuple[float | None, ...]
+    accelerated: Seconds
+    cpu: Seconds
+
+    def at(self, places: Codes) -> Seconds:
+        """Returns the times at given places; what is not known to be accelerated counts as on the CPU."""
+        return np.where(places == CODES[Placement.ACCELERATED], self.accelerated, self.cpu)
 
 
 def machine(target: Target) -> Machine:
@@ -37,37 +47,34 @@ def cpu_machine(target: Target, cpu: Target | None) -> Machine:
 
 def times(ops: Sequence[JudgedOp], costs: Sequence[Cost], target: Target, cpu: Target | None = None) -> Times:
     """Estimates the time of every op at both places."""
-    accelerator, behind = machine(target), cpu_machine(target, cpu)
     dtypes = [op.emitted.outputs[0].dtype.name if op.emitted.outputs else "" for op in ops]
-    pairs = list(zip(costs, dtypes, strict=True))
-    return Times(
-        tuple(seconds(c, d, accelerator) for c, d in pairs), tuple(seconds(c, d, behind) for c, d in pairs)
-    )
+    return Times(_times(costs, dtypes, machine(target)), _times(costs, dtypes, cpu_machine(target, cpu)))
 
 
-def total(
-    ops: Sequence[JudgedOp], placements: Sequence[Placement], known: Times, target: Target
-) -> float | None:
+def _times(costs: Sequence[Cost], dtypes: Sequence[str], on: Machine) -> Seconds:
+    if not on.peak and on.bandwidth is None:
+        return np.full(len(costs), np.nan)
+    found = (seconds(cost, dtype, on) for cost, dtype in zip(costs, dtypes, strict=True))
+    return np.array([np.nan if one is None else one for one in found], np.float64)
+
+
+def total(places: Codes, known: Times, flow: Flow, target: Target) -> float | None:
     """Estimates the time of a run: every op at its place, and the bytes that pass between places.
 
     Args:
-        ops: The ops.
-        placements: Where each runs; one that runs nowhere counts as on the CPU.
+        places: Where each op runs.
         known: Estimates of the ops.
+        flow: The tensors between them.
         target: Whose bandwidth counts for what passes.
 
     Returns:
         Seconds; `None` if one of the ops has no estimate.
     """
-    spent = 0.0
-    for place, fast, slow in zip(placements, known.accelerated, known.cpu, strict=True):
-        one = fast if place is Placement.ACCELERATED else slow
-        if one is None:
-            return None
-        spent += one
-    passed = crossings(ops, placements).bytes
-    if passed and target.compute.bandwidth:
-        spent += passed / target.compute.bandwidth
+    spent = float(known.at(places).sum())
+    if np.isnan(spent):
+        return None
+    if target.compute.bandwidth:
+        spent += (flow.crossings(places).bytes or 0) / target.compute.bandwidth
     return spent
 
 
@@ -88,25 +95,21 @@ class Coverage:
     time: Mapping[Placement, float] | None
 
 
-def coverage(ops: Sequence[JudgedOp], costs: Sequence[Cost], known: Times) -> Coverage:
+def coverage(places: Codes, costs: Sequence[Cost], known: Times) -> Coverage:
     """Weighs where the ops run."""
-    own = [
-        fast if op.placement is Placement.ACCELERATED else slow
-        for op, fast, slow in zip(ops, known.accelerated, known.cpu, strict=True)
-    ]
+    macs = np.array([np.nan if c.macs is None else c.macs for c in costs], np.float64)
+    moved = np.array([np.nan if c.moved is None else c.moved for c in costs], np.float64)
     return Coverage(
-        _shares(ops, [1.0] * len(ops)) or {},
-        _shares(ops, [c.macs for c in costs]),
-        _shares(ops, [c.moved for c in costs]),
-        _shares(ops, own),
+        _shares(places, np.ones(len(costs))) or {},
+        _shares(places, macs),
+        _shares(places, moved),
+        _shares(places, known.at(places)),
     )
 
 
-def _shares(ops: Sequence[JudgedOp], weights: Iterable[float | None]) -> Mapping[Placement, float] | None:
-    sums: dict[Placement, float] = {}
-    for op, weight in zip(ops, weights, strict=True):
-        if weight is None:
-            return None
-        sums[op.placement] = sums.get(op.placement, 0.0) + weight
-    whole = sum(sums.values())
-    return {place: part / whole for place, part in sums.items()} if whole else None
+def _shares(places: Codes, weights: Seconds) -> Mapping[Placement, float] | None:
+    whole = float(weights.sum())
+    if np.isnan(whole) or not whole:
+        return None
+    parts = np.bincount(places, weights, len(CODES)) / whole
+    return {place: float(parts[code]) for place, code in CODES.items() if (places == code).any()}

@@ -153,7 +153,7 @@ def _signature(use: RuleUse) -> str:
 def op_names(dialect: str) -> frozenset[str]:
     """Returns the names of the ops of a dialect; none if the package that knows them is missing."""
     if dialect == "tflite":
-        from edgekit.lowering.tflite.emit import tflite_schema
+        from edgekit.tflite.schema import tflite_schema
 
         return frozenset(n for n in vars(tflite_schema().BuiltinOperator) if not n.startswith("_"))
     if dialect == "onnx":

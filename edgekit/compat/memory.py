@@ -7,6 +7,7 @@ own structures are not part of it: the figures are an estimate from below of wha
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -81,15 +82,17 @@ def plan(main: Subgraph, dialect: str, *, alignment: int = ALIGNMENT) -> MemoryP
         alignment: Bytes that sizes and offsets are multiples of.
     """
     buffers, unknown = _lifetimes(main, dialect, alignment)
-    placed = _place(buffers)
-    live = _live(placed, len(main.ops))
+    live = _live(buffers, len(main.ops))
+    bound = int(live.max(initial=0))
+    placed = _place(buffers, bound)
+    places = placed_of(placed)
     return MemoryPlan(
         arena=_end(placed),
-        lower_bound=int(live.max(initial=0)),
+        lower_bound=bound,
         peak=min(max(int(live.argmax()) - 1, 0), max(len(main.ops) - 1, 0)),
         parameters=_parameters(main),
         buffers=tuple(placed),
-        in_place=sum(_could_be_in_place(op, i, placed_of(placed), dialect) for i, op in enumerate(main.ops)),
+        in_place=sum(_could_be_in_place(op, i, places, dialect) for i, op in enumerate(main.ops)),
         unknown=unknown,
     )
 
@@ -159,11 +162,16 @@ MOST_TRIED = 3000
 """With more buffers than this only the first order is tried."""
 
 
-def _place(buffers: Sequence[Buffer]) -> list[Buffer]:
-    """Places the buffers in several orders and returns the plan that takes the fewest bytes."""
+def _place(buffers: Sequence[Buffer], bound: int) -> list[Buffer]:
+    """Places the buffers in several orders, until none can be better; returns the smallest plan."""
+    best: list[Buffer] | None = None
     orders = list(ORDERS.values())[: 1 if len(buffers) > MOST_TRIED else None]
-    plans = [_placed(sorted(buffers, key=order), pick) for order in orders for pick in (_smallest, _lowest)]
-    return min(plans, key=_end)
+    for order, pick in itertools.product(orders, (_smallest, _lowest)):
+        found = _placed(sorted(buffers, key=order), pick)
+        best = found if best is None or _end(found) < _end(best) else best
+        if _end(best) == bound:
+            break
+    return best or []
 
 
 def tflm_arena(main: Subgraph, alignment: int = ALIGNMENT) -> int:

@@ -1,11 +1,10 @@
-"""Partitions: which parts of a model run in one go at one place, and what passes between places."""
+"""Partitions: which parts of a model run in one go at one place."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from edgekit.compat.cost import size_of
 from edgekit.compat.finding import JudgedOp, Placement
 from edgekit.lowering.ledger import Value
 
@@ -21,19 +20,6 @@ class Partition:
 
     placement: Placement
     ops: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Crossings:
-    """What passes between places while the model runs; its public inputs and outputs are not counted.
-
-    Attributes:
-        tensors: How many tensors pass; one that two places read passes twice.
-        bytes: Their bytes; `None` where a size is not known.
-    """
-
-    tensors: int
-    bytes: int | None
 
 
 def partitions(ops: Sequence[JudgedOp]) -> tuple[Partition, ...]:
@@ -55,23 +41,3 @@ def partitions(ops: Sequence[JudgedOp]) -> tuple[Partition, ...]:
     return tuple(
         Partition(place, tuple(of)) for (_, place), of in sorted(found.items(), key=lambda p: p[0][0])
     )
-
-
-def crossings(ops: Sequence[JudgedOp], placements: Sequence[Placement] | None = None) -> Crossings:
-    """Counts the tensors that one place makes and another reads.
-
-    Args:
-        ops: The ops in execution order.
-        placements: Where they would run, if not where they were judged to.
-    """
-    where = [op.placement for op in ops] if placements is None else list(placements)
-    made: dict[Value, Placement] = {}
-    passed: set[tuple[Value, Placement]] = set()
-    for op, place in zip(ops, where, strict=True):
-        passed.update(
-            (v, place) for v in op.emitted.inputs if v is not None and made.get(v, place) is not place
-        )
-        made.update(dict.fromkeys(op.emitted.outputs, place))
-    sizes = [size_of(value) for value, _ in passed]
-    known = [s for s in sizes if s is not None]
-    return Crossings(len(sizes), sum(known) if len(known) == len(sizes) else None)

@@ -82,7 +82,7 @@ def observe_ranges(
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """What quantisation costs at one output: the QDQ model against the float model.
+    """What quantisation or compression costs at one output: the model made against the float model.
 
     Attributes:
         tensor: The output.
@@ -129,7 +129,21 @@ def losses(model: Model, quantised: Model, samples: Sequence[Sample]) -> tuple[L
         Oracle(quantised, isolate=True, timeout_s=300.0) as two,
     ):
         pairs = [(one.run(sample), two.run(sample)) for sample in taken]
-    return tuple(_loss(spec.name, [(a[spec.name], b[spec.name]) for a, b in pairs]) for spec in model.outputs)
+    names = [spec.name for spec in model.outputs]
+    return losses_between(names, [a for a, _ in pairs], [b for _, b in pairs])
+
+
+def losses_between(
+    names: Sequence[str], exact: Sequence[Mapping[str, Array]], found: Sequence[Mapping[str, Array]]
+) -> tuple[Loss, ...]:
+    """Compares outputs by name with those of a model that computes in fewer bits.
+
+    Args:
+        names: The outputs.
+        exact: What the source model gives, one mapping per sample.
+        found: The same of the other model.
+    """
+    return tuple(_loss(n, [(a[n], b[n]) for a, b in zip(exact, found, strict=True)]) for n in names)
 
 
 def _loss(name: str, pairs: Sequence[tuple[Array, Array]]) -> Loss:

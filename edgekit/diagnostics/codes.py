@@ -50,13 +50,14 @@ CODES: dict[str, Code] = _table(
     ("EK113", "the TFLite file is not valid", _USAGE),
     ("EK114", "types or shapes of the graph contradict each other", _USAGE),
     ("EK115", "the kind of value is not supported", _NO),
+    ("EK116", "the TFLite op has no form in the hub", _NO),
     # 2xx: target, plugin, configuration
     ("EK201", "two plugins register the same name", _USAGE),
     ("EK202", "the configuration is not valid", _USAGE),
     ("EK203", "a plugin cannot be loaded", _USAGE),
     ("EK204", "unknown name", _USAGE),
     ("EK205", "the command line is not valid", _USAGE),
-    ("EK206", "the tuning log is damaged", _USAGE),
+    ("EK206", "the tuning log is damaged or does not apply", _USAGE),
     ("EK207", "the target descriptor is not valid", _USAGE),
     ("EK208", "there is no such target", _USAGE),
     ("EK209", "the baseline or a waiver is not valid", _USAGE),
@@ -90,6 +91,7 @@ CODES: dict[str, Code] = _table(
     ("EK522", "the answer of the vendor's tool cannot be understood", _AWAY),
     ("EK523", "the vendor's compiler leaves ops off the accelerator", _NO),
     ("EK524", "the target's table and the vendor's compiler disagree", _NO),
+    ("EK525", "the machine lacks what the artifact needs", _AWAY),
     # 6xx: consistency
     ("EK601", "the artifact differs from the source model", _NO),
     ("EK602", "the artifact was not verified", ExitCode.NOTHING_CHECKED),

@@ -6,7 +6,7 @@ Compilers report by the name of a tensor. Files may leave names out, or use one 
 from __future__ import annotations
 
 from edgekit.lowering.ledger import Lowered
-from edgekit.lowering.tflite.emit import FILE_IDENTIFIER, tflite_schema
+from edgekit.tflite.schema import FILE_IDENTIFIER, tflite_schema
 
 
 def with_distinct_names(source: Lowered, payload: bytes) -> tuple[bytes, tuple[str, ...]]:

@@ -1,4 +1,4 @@
-"""What quantisation costs, per output, as a section of a report."""
+"""What quantisation or compression costs, per output, as a section of a report."""
 
 from __future__ import annotations
 
@@ -23,7 +23,33 @@ def section(made: Mapping[str, Any]) -> Table:
     Args:
         made: What `api.quantize` puts into the recipe under `quantization`.
     """
-    rows: tuple[Row, ...] = tuple(
+    note = (
+        f"the QDQ model against the float model on {_samples(made)} of the {made['samples']} "
+        f"{made['source']} samples that it was calibrated with ({made['scheme']}, {made['method']}); "
+        "other data may cost more"
+    )
+    return Table("quantization", "Cost of quantisation", _COLUMNS, _rows(made), note)
+
+
+def compression(made: Mapping[str, Any]) -> Table:
+    """Returns the table of the artifact with compressed weights against the source model.
+
+    Args:
+        made: What `api.convert` puts into the recipe under `compression`.
+    """
+    note = (
+        f"the artifact against the source model on {_samples(made)} samples; {made['weights']} weights "
+        f"are compressed, {made['bytes_before']} bytes became {made['bytes']}; other data may cost more"
+    )
+    return Table("compression", "Cost of compression", _COLUMNS, _rows(made), note)
+
+
+def _samples(made: Mapping[str, Any]) -> int:
+    return made["loss"][0]["samples"] if made["loss"] else 0
+
+
+def _rows(made: Mapping[str, Any]) -> tuple[Row, ...]:
+    return tuple(
         {
             "output": one["tensor"],
             "sqnr_db": one["sqnr_db"],
@@ -34,9 +60,3 @@ def section(made: Mapping[str, Any]) -> Table:
         }
         for one in made["loss"]
     )
-    compared = made["loss"][0]["samples"] if made["loss"] else 0
-    note = (
-        f"the QDQ model against the float model on {compared} of the {made['samples']} {made['source']} "
-        f"samples that it was calibrated with ({made['scheme']}, {made['method']}); other data may cost more"
-    )
-    return Table("quantization", "Cost of quantisation", _COLUMNS, rows, note)

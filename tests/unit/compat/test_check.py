@@ -68,8 +68,6 @@ def test_saving_is_what_the_estimate_says_after_the_fix(judged: Judge) -> None:
     conv = result.causes[0].ops[0]
     fast, slow = result.times.accelerated[conv], result.times.cpu[conv]
     saves = result.causes[0].saves
-    assert fast is not None
-    assert slow is not None
     assert saves is not None
     # The tensor that passes to the CPU is then the result of the convolution: 2 x 2 x 4 for 8 x 8 x 4 bytes.
     assert saves == pytest.approx(slow - fast + (8 * 8 * 4 - 2 * 2 * 4) / 1e6)

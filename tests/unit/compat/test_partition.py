@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgekit.compat import JudgedOp, OpVerdict, Placement
-from edgekit.compat.partition import crossings, partitions
+from edgekit.compat.flow import Crossings, Flow, coded
+from edgekit.compat.partition import partitions
 from edgekit.lowering.ledger import Emitted, Value
 
 FAST, SLOW = Placement.ACCELERATED, Placement.FALLBACK
@@ -31,7 +32,7 @@ def ops(edges: list[list[int]], places: list[Placement]) -> list[JudgedOp]:
 def test_a_chain_is_cut_where_the_place_changes() -> None:
     chain = ops([[], [0], [1], [2]], [FAST, SLOW, SLOW, FAST])
     assert [(p.placement, p.ops) for p in partitions(chain)] == [(FAST, (0,)), (SLOW, (1, 2)), (FAST, (3,))]
-    assert crossings(chain) == type(crossings(chain))(2, 20)
+    assert crossings(chain) == Crossings(2, 20)
 
 
 def test_branches_at_one_place_run_together() -> None:
@@ -45,6 +46,11 @@ def test_a_tensor_that_two_ops_of_a_place_read_passes_once() -> None:
     assert crossings(fork).tensors == 1
     assert crossings(fork, [FAST, SLOW, FAST]).tensors == 1
     assert crossings(fork, [FAST] * 3).tensors == 0
+
+
+def crossings(graph: list[JudgedOp], places: list[Placement] | None = None) -> Crossings:
+    where = [op.placement for op in graph] if places is None else places
+    return Flow.of([op.emitted for op in graph]).crossings(coded(where))
 
 
 @st.composite
