@@ -1,4 +1,4 @@
-"""Quantised ONNX models of one op: QuantizeLinear and DequantizeLinear around it, uint8 activations."""
+"""ONNX models of one op: quantised (QuantizeLinear and DequantizeLinear around it, uint8), or in float32."""
 
 from __future__ import annotations
 
@@ -163,7 +163,9 @@ class _Build:
         return shape_inference.infer_shapes(made, strict_mode=True)
 
     def grid(self, source: str, name: str) -> str:
-        """Quantises a tensor and dequantises it."""
+        """Quantises a tensor and dequantises it; a model in float32 does neither."""
+        if self.kind == np.float32:
+            return source
         self.scale(name, 0.05 if self.kind == np.uint8 else 0.0002, 128 if self.kind == np.uint8 else 32768)
         ends = [f"{name}_scale", f"{name}_zero"]
         self.nodes.append(helper.make_node("QuantizeLinear", [source, *ends], [f"{name}_q"]))
@@ -176,7 +178,7 @@ class _Build:
 
     def constant(self, value: Any, name: str) -> str:
         """Stores a constant; weights are quantised."""
-        if value.dtype != np.float32 or self.case.op == "Resize":
+        if value.dtype != np.float32 or self.case.op == "Resize" or self.kind == np.float32:
             self.inits.append(numpy_helper.from_array(np.asarray(value), name))
             return name
         step = max(float(np.abs(value).max()), 1e-3) / 127
