@@ -13,6 +13,7 @@ from edgekit.target.catalogue import Catalogue, near
 from edgekit.target.check import checked
 from edgekit.target.extend import extended, settled
 from edgekit.target.groups import ungrouped
+from edgekit.target.identity import Same
 from edgekit.target.schema import Target
 from edgekit.target.tree import Tree, read_tree, refused
 
@@ -140,7 +141,13 @@ def _on_family(path: Path, on: Shelf, chain: tuple[Path, ...]) -> Tree:
         raise refused(file, line, f"`extends` goes round in a circle: {circle}")
     if len(chain) == MAX_CHAIN:
         raise refused(file, line, f"more than {MAX_CHAIN} descriptors extend each other")
-    return extended(_on_family(parent, on, (*chain, parent)), own)
+    return _extended_once(Same(_on_family(parent, on, (*chain, parent))), Same(own))
+
+
+@lru_cache(maxsize=512)
+def _extended_once(family: Same, own: Same) -> Tree:
+    """Merges the same two trees once, so that what extends a family of a family shares its rows."""
+    return extended(family.value, own.value)
 
 
 def _read(path: Path) -> Tree:
