@@ -12,6 +12,7 @@ from pathlib import Path
 
 from edgekit.compat import forms
 from edgekit.diagnostics import EdgekitError, Where, error
+from edgekit.importers import load
 from edgekit.ir import Model, Origin, origin_of
 from edgekit.lowering.ledger import Emitted, Lowered, Subgraph
 from edgekit.lowering.op import LowerOptions
@@ -78,6 +79,7 @@ class Candidate:
     _views: dict[tuple[str, str | None], View] = field(default_factory=dict)
     _prepared: Model | None = None
     _quantised: dict[str, Model] = field(default_factory=dict)
+    _imported: Candidate | None = None
 
     @classmethod
     def of_model(
@@ -142,6 +144,8 @@ class Candidate:
         return View(dialect, form, lowered, source_nodes(self.model), notes)
 
     def _of_file(self, dialect: str, scheme: str | None) -> View:
+        if dialect != self.own and self.own == "tflite" and self.path is not None:
+            return self._as_model(self.path).view(dialect, scheme)
         if dialect != self.own or self.path is None:
             raise error(
                 "EK204",
@@ -153,6 +157,12 @@ class Candidate:
         floats = scheme is not None and not any(v.quant for op in main.ops for v in op.outputs)
         note = "the file computes in float; quantise the model that it was made from"
         return View(dialect, "file", replace(lowered, main=main), _op_nodes(main), (note,) if floats else ())
+
+    def _as_model(self, path: Path) -> Candidate:
+        """The file in the hub IR, for targets of other dialects."""
+        if self._imported is None:
+            self._imported = Candidate.of_model(load(path), io_layout=self.io_layout)
+        return self._imported
 
     def _simplified(self) -> Model:
         if self._prepared is None:
@@ -227,10 +237,10 @@ def _tflite(model: Model, options: LowerOptions) -> Lowered:
 
 
 def _onnx(model: Model, options: LowerOptions) -> Lowered:
-    from edgekit.lowering.onnx.emit import executable
-    from edgekit.lowering.onnx.ledger import onnx_ledger
+    from edgekit.lowering.onnx.ledger import onnx_ledger, with_integer_ports
 
-    return onnx_ledger(executable(model))
+    lowered = onnx_ledger(model)
+    return replace(lowered, main=with_integer_ports(lowered.main)) if options.integer_io else lowered
 
 
 def _coreml(model: Model, options: LowerOptions) -> Lowered:

@@ -75,6 +75,7 @@ CODES: dict[str, Code] = _table(
     ("EK312", "it cannot be told where an op runs", _NO),
     ("EK313", "the model does not fit into the target's memory", _NO),
     ("EK314", "a target cannot judge the model", _NO),
+    ("EK315", "a fix changes the outputs of the model", _NO),
     # 4xx: quantisation
     ("EK401", "part of a quantised model stays in float", _NO),
     ("EK402", "the model cannot be computed in integers alone", _NO),

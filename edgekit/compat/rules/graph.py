@@ -15,29 +15,33 @@ if TYPE_CHECKING:
 _AWAY = (Placement.FALLBACK, Placement.UNSUPPORTED)
 
 
+_UNDECIDED = "behind an op of unknown placement"
+
+
 @graph_rule("one-subgraph")
 def one_subgraph(graph: Placing) -> Mapping[int, Finding]:
-    """all ops that depend on an op on the CPU stay on the CPU: only one subgraph is compiled
+    """behind the first op that leaves the accelerator everything stays on the CPU: one subgraph is compiled
 
-    An op behind one whose placement is not known is not known either.
+    Ops on the CPU that come before all accelerated ones, such as the quantisation of an input, leave nothing.
+    What lies behind an op whose placement is not known is not known either.
     """
-    state: list[str | None] = []
+    begun: list[bool] = []  # whether an op is accelerated, or behind one that is
+    cut: list[str | None] = []  # why nothing behind an op is accelerated
     found: dict[int, Finding] = {}
     for index, placement in enumerate(graph.placements):
-        before = [state[i] for i in graph.predecessors[index] if state[i] is not None]
-        if placement in _AWAY:
-            state.append(f"behind `{graph.facts[index].name}`")
-        elif before:
-            state.append(before[0])
-        else:
-            state.append("unknown" if placement is Placement.UNKNOWN else None)
-        if placement is Placement.ACCELERATED and before:
-            certain = [b for b in before if b != "unknown"]
-            found[index] = (
-                fails(certain[0])
-                if certain
-                else Finding(Outcome.UNKNOWN, "behind an op of unknown placement")
-            )
+        before = graph.predecessors[index]
+        inside = any(begun[i] for i in before)
+        reasons = sorted({cut[i] or "" for i in before} - {""}, key=lambda r: r == _UNDECIDED)
+        reason = reasons[0] if reasons else None
+        if placement is Placement.ACCELERATED and reason is not None:
+            undecided = Finding(Outcome.UNKNOWN, reason)
+            found[index] = undecided if reason == _UNDECIDED else fails(reason)
+        elif inside and placement in _AWAY:
+            reason = f"behind `{graph.facts[index].name}`"
+        elif inside and placement is Placement.UNKNOWN:
+            reason = reason or _UNDECIDED
+        begun.append(inside or placement is Placement.ACCELERATED)
+        cut.append(reason)
     return found
 
 
