@@ -369,8 +369,9 @@ def agree(
 
     Args:
         found: What `check` gave.
-        oracle: `vela`.
-        program: Path of the tool; else its variable (`EDGEKIT_VELA`), the PATH and this Python are searched.
+        oracle: `vela` or `qnn`.
+        program: Path of the tool; else its variable (such as `EDGEKIT_VELA`), the PATH and this Python are
+            searched.
         progress: Called with the name of each stage as it starts.
 
     Returns:
@@ -387,7 +388,11 @@ def agree(
     tool = oracle_for(oracle, program=program)
     if progress:
         progress(oracle)
-    return tuple(compare(result.view.lowered, result.target, tool) for result in found.results)
+    file = found.candidate.path
+    return tuple(
+        compare(r.view.lowered, r.target, tool, file if r.view.form == "file" else None)
+        for r in found.results
+    )
 
 
 def fix(

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from edgekit.compat.policy import Policy
     from edgekit.ir import Model
 
-ORACLES = ("vela",)
+ORACLES = ("hls4ml", "qnn", "vela")
 EVERY_FIX = "all"
 """What `--fix` without a name stands for."""
 FAIL_ON = ("unsupported", "unknown", "fallback")

@@ -11,6 +11,7 @@ COMMANDS: dict[str, str] = {
     "list": "List the targets: ours, and those of the project's folders.",
     "show": "Show what a target takes, under which conditions, and where that is stated.",
     "lint": "Check descriptors without a model.",
+    "probe": "Find the limits of an op by asking the vendor's compiler.",
     "docs": "Write a page for each family of targets.",
     "schema": "Write the JSON Schema that lets an editor complete and check descriptors.",
 }

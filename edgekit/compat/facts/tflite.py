@@ -30,6 +30,8 @@ _ROLES: Mapping[str, Mapping[int, str]] = {
         ("TOPK_V2", {1: "k"}),
         ("SPACE_TO_BATCH_ND", {1: "block", 2: "paddings"}),
         ("BATCH_TO_SPACE_ND", {1: "block", 2: "crops"}),
+        ("SCATTER_ND", {2: "shape"}),
+        ("UNIDIRECTIONAL_SEQUENCE_LSTM", {i: f"operand_{i}" for i in range(1, 24)}),
     )
     for name in names.split()
 }

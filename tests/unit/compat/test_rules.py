@@ -49,6 +49,8 @@ CASES: list[tuple[str, dict[str, Any], Facts, str | None]] = [
     ("stride-range", {"high": 3}, add(SAME, SAME, SAME), "?stride"),
     ("stride-height", {"high": 2}, conv(stride=(3, 1)), "stride height 3"),
     ("stride-width", {"high": 2}, conv(stride=(3, 1)), PASS),
+    ("stride-within-kernel", {}, pool(2, 2), PASS),
+    ("stride-within-kernel", {}, pool(2, 3), "stride 3x3, kernel 2x2"),
     ("strides-equal", {}, conv(stride=(2, 1)), "stride 2x1"),
     ("kernel-range", {"high": 3}, conv((3, 5)), "kernel 3x5"),
     ("kernel-range", {"high": 8}, pool(8), PASS),
