@@ -44,7 +44,7 @@ class View:
 
     Attributes:
         dialect: Whose names the ops have.
-        form: `file` for a file's own ops, `float`, or the name of the scheme that was assumed.
+        form: `file` for a file's own ops, `float`, `quantised`, or the scheme that was assumed.
         lowered: The ops.
         nodes: Every source node, in order, also those that no op computes.
         notes: What was assumed, for the report.
@@ -124,7 +124,7 @@ class Candidate:
         if self.own == dialect and scheme is None:
             return _onnx_file(self.model)
         notes: tuple[str, ...] = ()
-        model, form = self._simplified(), "float"
+        model, form = self._simplified(), "quantised" if forms.is_quantised(self.model) else "float"
         if scheme is not None:
             try:
                 model, form = self._quantised_by(scheme), scheme
@@ -137,15 +137,15 @@ class Candidate:
         options = LowerOptions(
             allow_approximate=self.allow_approximate,
             io_layout=self.io_layout,
-            integer_io=form != "float",
+            integer_io=form == scheme,
             keep_refused=True,
         )
         lowered = _LOWER[dialect](model, options)
         return View(dialect, form, lowered, source_nodes(self.model), notes)
 
     def _of_file(self, dialect: str, scheme: str | None) -> View:
-        if dialect != self.own and self.own == "tflite" and self.path is not None:
-            return self._as_model(self.path).view(dialect, scheme)
+        if dialect != self.own and (imported := self.as_model()) is not None:
+            return imported.view(dialect, scheme)
         if dialect != self.own or self.path is None:
             raise error(
                 "EK204",
@@ -158,10 +158,14 @@ class Candidate:
         note = "the file computes in float; quantise the model that it was made from"
         return View(dialect, "file", replace(lowered, main=main), _op_nodes(main), (note,) if floats else ())
 
-    def _as_model(self, path: Path) -> Candidate:
-        """The file in the hub IR, for targets of other dialects."""
+    def as_model(self) -> Candidate | None:
+        """Returns the candidate with a model in the hub IR; `None` for a file that cannot be imported."""
+        if self.model is not None:
+            return self
+        if self.own != "tflite" or self.path is None:
+            return None
         if self._imported is None:
-            self._imported = Candidate.of_model(load(path), io_layout=self.io_layout)
+            self._imported = Candidate.of_model(load(self.path), io_layout=self.io_layout)
         return self._imported
 
     def _simplified(self) -> Model:
@@ -189,15 +193,18 @@ class Candidate:
 
 
 def source_nodes(model: Model) -> tuple[SourceNode, ...]:
-    """Returns the nodes of an imported model; constants are none."""
-    found = []
+    """Returns the nodes of the user's model, each once; constants are none.
+
+    An op of a TFLite file is several nodes of the hub IR; its name says which op it is.
+    """
+    found: dict[str, SourceNode] = {}
     for node in model.ir.graph:
         if node.op_type != "Constant":
             origin = origin_of(node)
-            found.append(
-                SourceNode(origin.nodes[0] if origin.nodes else node.name or "", node.op_type, origin)
-            )
-    return tuple(found)
+            name = origin.nodes[0] if origin.nodes else node.name or ""
+            op = name.partition("#")[0] if model.source == "tflite" else node.op_type
+            found.setdefault(name, SourceNode(name, op, origin))
+    return tuple(found.values())
 
 
 def named_by_results(main: Subgraph) -> Subgraph:

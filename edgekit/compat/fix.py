@@ -62,7 +62,7 @@ def fix(candidate: Candidate, target: Target, cpus: Sequence[Target] = (), only:
     """Tries every rewrite on the nodes that do not run on the accelerator, and keeps those that help.
 
     Args:
-        candidate: The model; a file of a backend cannot be rewritten.
+        candidate: The model, or a file that can be imported.
         target: The target.
         cpus: Targets that judge what falls back.
         only: The name of the one rewrite to try; all if `None`.
@@ -70,14 +70,16 @@ def fix(candidate: Candidate, target: Target, cpus: Sequence[Target] = (), only:
     Raises:
         EdgekitError: EK204 for an unknown rewrite, EK202 for a file that holds no model, else as `check`.
     """
-    if candidate.model is None:
+    source = candidate.as_model()
+    if source is None or source.model is None:
         raise error("EK202", f"`{candidate.name}` cannot be rewritten", help="give the model behind it")
     known = advice()
     if only is not None and only not in known:
         raise error("EK204", f"there is no rewrite `{only}`", notes=(f"rewrites: {', '.join(known)}",))
-    start = prepare(candidate.model).model
+    start = prepare(source.model).model
     before = _judged(candidate, target, cpus)
-    current, result = _with(candidate, start), _judged(_with(candidate, start), target, cpus)
+    current = _with(source, start)
+    result = _judged(current, target, cpus)
     applied: list[Applied] = []
     model = start
     for one in (known[only],) if only is not None else known.values():
@@ -86,7 +88,7 @@ def fix(candidate: Candidate, target: Target, cpus: Sequence[Target] = (), only:
         changed, count = _changed(model, one, result)
         if not count:
             continue
-        tried = _with(candidate, changed)
+        tried = _with(source, changed)
         found = _judged(tried, target, cpus)
         if _off(found) < _off(result):
             applied.append(Applied(one, count, _off(result), _off(found), changed))
