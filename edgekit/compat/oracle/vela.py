@@ -134,7 +134,7 @@ def _placements(
     _compare([op.op for op, on_cpu in zip(ops, kept, strict=True) if on_cpu], answer.compiled)
     placements = []
     for op, name, on_cpu in zip(ops, written, kept, strict=True):
-        # An op of which nothing became was merged into another one, or no result needs it: the CPU has no part.
+        # An op of which nothing became was merged into another one, or no result needs it.
         unit, reason = (CPU, reasons.get(name, "")) if on_cpu else (ACCELERATOR, "")
         placements.append(Placement(names[op.outputs[0]] if op.outputs else "", op.op, unit, reason))
     return tuple(placements)
