@@ -60,8 +60,8 @@ CODES: dict[str, Code] = _table(
     ("EK206", "the tuning log is damaged or does not apply", _USAGE),
     ("EK207", "the target descriptor is not valid", _USAGE),
     ("EK208", "there is no such target", _USAGE),
-    ("EK209", "the wrapping contract is not valid", _USAGE),
     ("EK209", "the baseline or a waiver is not valid", _USAGE),
+    ("EK211", "the wrapping contract is not valid", _USAGE),
     # 3xx: op and lowering
     ("EK301", "the op is not known", _NO),
     ("EK302", "the op cannot be expressed in the backend", _NO),

@@ -102,7 +102,7 @@ def load_contract(path: Path) -> Contract:
     """Reads a contract.
 
     Raises:
-        EdgekitError: EK101 if the file cannot be read, EK209 with everything that is wrong in it.
+        EdgekitError: EK101 if the file cannot be read, EK211 with everything that is wrong in it.
     """
     return contract_of(read_tree(path))
 
@@ -111,7 +111,7 @@ def parse_contract(text: str, file: str = "pipeline.yaml") -> Contract:
     """Reads a contract from a text.
 
     Raises:
-        EdgekitError: EK209 with everything that is wrong in it.
+        EdgekitError: EK211 with everything that is wrong in it.
     """
     return contract_of(parse_tree(text, file))
 
@@ -120,7 +120,7 @@ def contract_of(tree: Tree) -> Contract:
     """Makes a contract of a YAML document.
 
     Raises:
-        EdgekitError: EK209 with everything that is wrong in it.
+        EdgekitError: EK211 with everything that is wrong in it.
     """
     reader = _Reader(tree)
     contract = reader.contract()
@@ -225,7 +225,7 @@ class _Reader:
         return f"did you mean `{found[0]}`?" if found else f"known: {', '.join(known)}"
 
     def problem(self, path: PathIn, message: str, help: str | None = None) -> None:
-        self.problems.append(Diagnostic("EK209", message, where=self.tree.where(path), help=help))
+        self.problems.append(Diagnostic("EK211", message, where=self.tree.where(path), help=help))
 
 
 def _tuples(value: Any) -> Any:

@@ -66,7 +66,7 @@ def test_a_mistake_is_found_at_its_line(text: str) -> None:
         parse_contract(whole)
     found = [d for d in raised.value.diagnostics if message in d.message]
     assert found, [d.message for d in raised.value.diagnostics]
-    assert found[0].code == "EK209"
+    assert found[0].code == "EK211"
     assert found[0].where.line == line
 
 
