@@ -14,7 +14,7 @@ from edgekit.cli.frame import command as make
 from edgekit.report import Report, Subject
 from edgekit.report.formats import render
 
-BACKENDS = ("tflite", "onnx")
+BACKENDS = ("tflite", "onnx", "coreml")
 SCHEMES = ("int8", "int8-per-tensor")
 METHODS = ("minmax", "percentile")
 

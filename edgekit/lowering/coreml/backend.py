@@ -15,6 +15,7 @@ from edgekit.lowering.coreml import package
 from edgekit.lowering.coreml.bindings import Bindings
 from edgekit.lowering.coreml.builder import CoreMlBuilder
 from edgekit.lowering.coreml.classes import classes_of, scores_note
+from edgekit.lowering.coreml.codes import PAIR
 from edgekit.lowering.coreml.emit import Emission, emit
 from edgekit.lowering.coreml.infer import Inference
 from edgekit.lowering.coreml.option_types import CoreMlOptions
@@ -81,7 +82,11 @@ def build(source: Model, prepared: Prepared, recipe: Recipe) -> Artifact:
         output_bindings=bindings.outputs(),
         tensor_map=_tensor_map(ported, emission, written),
         origins={actual: o for name, o in origins.items() if (actual := written.actual(name))},
-        recipe={**recipe.to_dict(), "fp16": options.precision != "fp32" or bool(options.states)},
+        recipe={
+            **recipe.to_dict(),
+            "fp16": options.precision != "fp32" or bool(options.states),
+            "integer": any(op.op == PAIR for op in ported.main.ops),
+        },
         versions=versions("onnx", "onnx-ir", "coremltools"),
         diagnostics=(*diagnostics, *noted),
     )

@@ -26,6 +26,11 @@ class Inference:
     def __init__(self, opset: Any) -> None:
         self.opset = opset
 
+    @property
+    def ios(self) -> int:
+        """The iOS release of the op set."""
+        return int(self.opset.name.removeprefix("iOS"))
+
     def results(self, op: str, params: Mapping[str, Any]) -> list[Result]:
         """Builds the op in a program that is thrown away.
 
