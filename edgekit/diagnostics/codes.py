@@ -77,6 +77,7 @@ CODES: dict[str, Code] = _table(
     ("EK505", "the input data does not fit the model", _USAGE),
     ("EK506", "the output cannot be written", _USAGE),
     ("EK507", "the artifact cannot be read", _USAGE),
+    ("EK520", "the trace cannot be read", _USAGE),
     # 6xx: consistency
     ("EK601", "the artifact differs from the source model", _NO),
     ("EK602", "the artifact was not verified", ExitCode.NOTHING_CHECKED),
