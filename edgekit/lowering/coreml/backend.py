@@ -17,6 +17,7 @@ from edgekit.lowering.coreml.builder import CoreMlBuilder
 from edgekit.lowering.coreml.classes import classes_of, scores_note
 from edgekit.lowering.coreml.codes import PAIR
 from edgekit.lowering.coreml.emit import Emission, emit
+from edgekit.lowering.coreml.fuse import fuse
 from edgekit.lowering.coreml.infer import Inference
 from edgekit.lowering.coreml.option_types import CoreMlOptions
 from edgekit.lowering.coreml.options import parse
@@ -106,8 +107,9 @@ def _lowered(model: Model, options: CoreMlOptions, recipe: Recipe) -> tuple[Subg
     lowered = lower(model, builder, expand, LowerOptions(recipe.allow_approximate, recipe.io_layout))
     if any(d.severity is Severity.ERROR for d in lowered.diagnostics):
         raise EdgekitError(*lowered.diagnostics)
-    check_ranks(lowered.main)
-    return lowered.main, lowered.diagnostics
+    main = fuse(lowered.main)
+    check_ranks(main)
+    return main, lowered.diagnostics
 
 
 def _tensor_map(ported: Ported, emission: Emission, written: package.Package) -> Mapping[str, Binding]:
