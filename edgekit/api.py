@@ -1,4 +1,4 @@
-"""The Python API: `load`, `convert`, `quantize`, `open`, `run`."""
+"""The Python API: `load`, `check`, `agree`, `convert`, `quantize`, `open`, `run`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,11 @@ from edgekit.diagnostics import EdgekitError, error
 from edgekit.ir import Model
 
 if TYPE_CHECKING:
+    from edgekit.compat.agreement import Agreement
+    from edgekit.compat.candidate import Candidate
+    from edgekit.compat.check import Compatibility
     from edgekit.lowering.backends import Recipe
+    from edgekit.target import Target
 
 Progress = Callable[[str], None]
 """Called with the name of each stage as it starts."""
@@ -59,8 +63,9 @@ def load(
 
 def convert(
     source: Any,
-    backend: str = "tflite",
+    backend: str | None = None,
     *,
+    target: str | Path | None = None,
     io_layout: str = "source",
     opset: int | None = None,
     fp16: bool = False,
@@ -77,7 +82,9 @@ def convert(
 
     Args:
         source: A `Model`, or anything that `load` takes.
-        backend: `tflite`, `onnx`, `coreml` or `tvm`.
+        backend: `tflite`, `onnx`, `coreml` or `tvm`; by default the target's, without a target `tflite`.
+        target: Id or path of a target; its compiler, where edgekit knows one, compiles the result, and what
+            it makes and says is added to the artifact.
         io_layout: `source` keeps the layout of public inputs and outputs; `nhwc` changes image-like ones.
         opset: Opset of an ONNX artifact.
         fp16: Make a float16 ONNX artifact.
@@ -105,6 +112,8 @@ def convert(
 
     plugins.load_all()
     step = progress or (lambda stage: None)
+    chip = None if target is None else _chip(target)
+    backend = backend or (chip.dialect if chip else "tflite")
     build = backend_for(backend)
     with _no_collection():
         if isinstance(source, Model):
@@ -115,13 +124,15 @@ def convert(
         step("simplify")
         prepared = prepare(model)
         step("lower")
-        recipe = Recipe(io_layout, opset, fp16, allow_approximate, labels, dict(options or {}))
+        recipe = Recipe(io_layout, opset, fp16, allow_approximate, labels, dict(options or {}), step)
         exact = to_find_sensitive(backend, recipe)
         artifact = build(model, prepared, exact or recipe)
     passes = [asdict(report) for report in prepared.reports]
 
     def finish(made: Artifact, recipe: Recipe) -> Artifact:
         complete = replace(made, recipe={**made.recipe, "passes": passes})
+        if chip is not None:
+            complete = _compiled(complete, chip, step)
         if not verify:
             return complete.with_verification(not_verified("verification was switched off"))
         step("verify")
@@ -182,6 +193,7 @@ def quantize(
     source: Any,
     backend: str = "tflite",
     *,
+    target: str | Path | None = None,
     scheme: str = "int8",
     calibrate: Any = None,
     method: str = "minmax",
@@ -201,6 +213,7 @@ def quantize(
     Args:
         source: A `Model`, or anything that `load` takes.
         backend: `tflite`, or `onnx` for the QDQ model itself.
+        target: Id or path of a target, as `convert` takes it.
         scheme: `int8` (weights with one scale per output channel) or `int8-per-tensor`.
         calibrate: Samples that show the ranges of the activations: a file (`.npz`, `.npy`,
             `.safetensors`), one sample, or an iterable of samples by input name; else the golden samples
@@ -259,6 +272,7 @@ def quantize(
     artifact = convert(
         runnable,
         backend,
+        target=target,
         io_layout=io_layout,
         options=options,
         verify=verify,
@@ -276,6 +290,111 @@ def quantize(
         "loss": [one.to_dict() for one in loss],
     }
     return replace(artifact, source=source_of(model), recipe={**artifact.recipe, "quantization": made})
+
+
+def _chip(target: str | Path) -> Target:
+    from edgekit.compat.targets import target as load_target
+
+    return load_target(target)
+
+
+def _compiled(artifact: Artifact, chip: Target, step: Progress) -> Artifact:
+    """Runs the target's own compiler, where edgekit knows one."""
+    from edgekit.compat.vendor import compiled
+
+    if artifact.backend != chip.dialect:
+        raise error("EK205", f"`{chip.id}` takes {chip.dialect}, not {artifact.backend}")
+    step("compile")
+    return compiled(artifact, chip)
+
+
+def check(
+    source: Any,
+    target: str | Path | Sequence[str | Path] | None = None,
+    *,
+    folders: Sequence[Path] = (),
+    what_if: Mapping[str, Sequence[int]] | None = None,
+    allow_approximate: bool = False,
+    io_layout: str = "source",
+    progress: Progress | None = None,
+    **load_options: Any,
+) -> Compatibility:
+    """Tells where the ops of a model run on targets, by the rules of their toolchains.
+
+    Args:
+        source: A `Model`, anything that `load` takes, or a `.tflite` file or an `.mlpackage`, whose own ops
+            are then judged. So are those of an `.onnx` file by targets that take ONNX.
+        target: Id or path of a descriptor, or several; `None` for all.
+        folders: Folders of the project's own descriptors.
+        what_if: Sizes that inputs would have, by input name.
+        allow_approximate: Take forms that are not exact as supported.
+        io_layout: `source` keeps the layout of public inputs and outputs; `nhwc` changes image-like ones.
+        progress: Called with the name of each stage as it starts.
+        load_options: Passed to `load`.
+
+    Returns:
+        One result for each target. A float model is judged by a target for integers only as if it were
+        quantised by the target's scheme, with assumed ranges; the result's `view.notes` say so.
+
+    Raises:
+        EdgekitError: EK1xx for a bad model, EK207 and EK208 for targets that cannot be read.
+    """
+    from edgekit.compat.check import check as judge_all
+    from edgekit.compat.targets import all_targets, cpus_of
+    from edgekit.compat.targets import target as load_target
+
+    step = progress or (lambda stage: None)
+    wanted = [target] if isinstance(target, str | Path) else target
+    step("targets")
+    chosen = all_targets(folders) if wanted is None else [load_target(t, folders) for t in wanted]
+    cpus = cpus_of(chosen, folders)
+    with _no_collection():
+        step("import")
+        candidate = _candidate(source, load_options, allow_approximate, io_layout)
+        if what_if:
+            candidate = candidate.resized(what_if)
+        step("judge")
+        return judge_all(candidate, chosen, cpus)
+
+
+def agree(
+    found: Compatibility, oracle: str, *, program: str | None = None, progress: Progress | None = None
+) -> tuple[Agreement, ...]:
+    """Asks a vendor's compiler about a model that was checked, and compares.
+
+    Args:
+        found: What `check` gave.
+        oracle: `vela`.
+        program: Path of the tool; else its variable (`EDGEKIT_VELA`), the PATH and this Python are searched.
+        progress: Called with the name of each stage as it starts.
+
+    Returns:
+        Tool and table side by side, op by op, for each target that judged the model.
+
+    Raises:
+        EdgekitError: EK501 if the tool is not installed, EK502 if it dies, EK504 if it does not finish, EK521
+            if it refuses the model, EK522 if its answer is not understood, EK205 if it does not compile for
+            one of the targets.
+    """
+    from edgekit.compat.agreement import compare
+    from edgekit.compat.oracle import oracle_for
+
+    tool = oracle_for(oracle, program=program)
+    if progress:
+        progress(oracle)
+    return tuple(compare(result.view.lowered, result.target, tool) for result in found.results)
+
+
+def _candidate(
+    source: Any, load_options: Mapping[str, Any], allow_approximate: bool, io_layout: str
+) -> Candidate:
+    from edgekit.compat.candidate import OWN_DIALECT, Candidate
+
+    path = Path(source) if isinstance(source, str | Path) else None
+    if path is not None and path.suffix.lower() in OWN_DIALECT:
+        return Candidate.of_file(path)
+    model = source if isinstance(source, Model) else load(source, **load_options)
+    return Candidate.of_model(model, allow_approximate=allow_approximate, io_layout=io_layout)
 
 
 @contextlib.contextmanager
@@ -329,4 +448,4 @@ def run(
         return run_artifact(opened, inputs, runner)
 
 
-__all__ = ["EdgekitError", "Progress", "convert", "load", "open", "quantize", "run"]
+__all__ = ["EdgekitError", "Progress", "agree", "check", "convert", "load", "open", "quantize", "run"]

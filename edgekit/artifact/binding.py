@@ -66,6 +66,7 @@ class Binding:
         sizes: Which shapes it takes, where the source takes more.
         classes: Its labels, where it is a dictionary.
         state: Whether the artifact itself keeps it from one run to the next.
+        shift: What the source's integers are more than the artifact's: 128 for uint8 kept as int8.
     """
 
     tensor: str
@@ -77,3 +78,4 @@ class Binding:
     sizes: Sizes | None = None
     classes: Classes | None = None
     state: bool = False
+    shift: int = 0

@@ -119,6 +119,7 @@ class _Bound(_Entry):
     sizes: Sizes | None = None
     classes: Classes | None = None
     state: bool = False
+    shift: int = 0
 
     _dtype = field_validator("dtype")(_known_dtype)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import click
@@ -26,9 +27,13 @@ OWNERS: Mapping[str, tuple[str, ...]] = {
     "compress_weights": ("coreml",),
     "triple": ("tvm",),
     "mcpu": ("tvm",),
+    "ndk": ("tvm",),
+    "tvm_target": ("tvm",),
+    "tune": ("tvm",),
+    "tuning_log": ("tvm",),
 }
 """The backends that an option belongs to, by its name in Python; all others belong to every backend."""
-_RENAMED = {"mcpu": "cpu"}
+_RENAMED = {"mcpu": "cpu", "tvm_target": "device"}
 """Names that a recipe has for an option, where they are not the flag's."""
 PRECISIONS = ("fp16", "fp32", "mixed")
 
@@ -109,6 +114,26 @@ def tvm_flags(body: Callable[..., Any]) -> Callable[..., Any]:
     flags = (
         click.option("--triple", help="TVM: LLVM target triple of the library.  [default: this machine]"),
         click.option("--mcpu", help="TVM: CPU that the library is compiled for.  [default: this machine's]"),
+        click.option(
+            "--ndk", type=click.Path(file_okay=False), help="TVM: folder of Android's NDK, for its triples."
+        ),
+        click.option(
+            "--tvm-target",
+            metavar="llvm|cuda|metal|opencl|...",
+            help="TVM: what computes; all but `llvm`, the CPU, is compiled only.  [default: llvm]",
+        ),
+        click.option(
+            "--tune",
+            type=click.FloatRange(min=0, min_open=True),
+            metavar="MINUTES",
+            help="TVM: measure schedules on this machine for so long; keeps the faster ones.",
+        ),
+        click.option(
+            "--tuning-log",
+            type=click.Path(path_type=Path, dir_okay=False),
+            help="TVM: log of measurements to use and, with `--tune`, to go on with.  "
+            "[default with --tune: OUTPUT.tuning.jsonl]",
+        ),
     )
     for flag in reversed(flags):
         body = flag(body)
@@ -145,4 +170,6 @@ def options_for(backend: str, flags: Mapping[str, Any]) -> dict[str, Any]:
         mine["state"] = flags_text.pairs("--state", mine["state"])
     if "compress_weights" in mine:
         mine["compress_weights"] = flags_text.compression(mine["compress_weights"])
+    if "tuning_log" in mine:
+        mine["tuning_log"] = str(mine["tuning_log"])
     return {_RENAMED.get(k, k): v for k, v in mine.items() if k not in ("opset", "fp16")}

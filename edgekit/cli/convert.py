@@ -26,6 +26,9 @@ IO_LAYOUTS = ("source", "nhwc")
 ASIDE = ".mismatch"
 """Ending of the folder that gets an artifact which differs from its source."""
 
+TUNING = ".tuning.jsonl"
+"""Ending of the log of tuning beside the folder of the artifact."""
+
 
 @make("convert", output=False)
 @click.argument("model")
@@ -33,10 +36,15 @@ ASIDE = ".mismatch"
     "-o",
     "--output",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Folder for the artifact.  [default: MODEL-BACKEND]",
+    help="Folder for the artifact.  [default: MODEL-BACKEND, or MODEL-TARGET]",
 )
 @click.option(
-    "--backend", type=click.Choice(BACKENDS), default="tflite", show_default=True, help="What to write."
+    "--backend",
+    type=click.Choice(BACKENDS),
+    help="What to write.  [default: tflite, or what the target takes]",
+)
+@click.option(
+    "-t", "--target", metavar="ID", help="A target's id or file; its compiler is run if there is one."
 )
 @click.option(
     "--io-layout",
@@ -76,7 +84,8 @@ def command(
     console: Console,
     model: str,
     output: Path | None,
-    backend: str,
+    backend: str | None,
+    target: str | None,
     io_layout: str,
     input_shapes: tuple[str, ...],
     opset: int | None,
@@ -100,14 +109,19 @@ def command(
     from edgekit.report.describe import artifact as describe
 
     console.subject = Subject(Path(model).name or model)
+    backend = backend or dialect_of(target)
     check_owners(click.get_current_context(), backend)
     labels = label_text(label_file) if label_file else None
     with console.stages() as stage:
         stage("import")  # `convert` names the later ones
         source = api.load(model, allow_pickle=allow_pickle, input_shapes=shapes(input_shapes))
+        folder = output or Path(f"{file_stem(source)}-{folder_word(backend, target)}")
+        if flags["tune"] and flags["tuning_log"] is None:
+            flags["tuning_log"] = folder.with_name(folder.name + TUNING)
         artifact = api.convert(
             source,
             backend,
+            target=target,
             io_layout=io_layout,
             opset=opset,
             fp16=fp16,
@@ -120,11 +134,25 @@ def command(
             progress=stage,
         )
         stage("write")
-        folder = save(artifact, output or Path(f"{file_stem(source)}-{backend}"))
+        folder = save(artifact, folder)
     report = describe.report(artifact, source, folder=folder, path=model, wanted=verify)
     report = replace(report, environment={**environment(), **report.environment})
     write_text(folder / describe.REPORT_NAME, render(report, "json"))
     return report
+
+
+def dialect_of(target: str | None) -> str:
+    """Returns the backend that a target takes; TFLite without a target."""
+    if target is None:
+        return "tflite"
+    from edgekit.compat.targets import target as load_target
+
+    return load_target(target).dialect
+
+
+def folder_word(backend: str, target: str | None) -> str:
+    """Returns what a folder is called after: the target, else the backend."""
+    return backend if target is None else Path(target).stem
 
 
 def save(artifact: Artifact, folder: Path) -> Path:
@@ -133,7 +161,7 @@ def save(artifact: Artifact, folder: Path) -> Path:
     return artifact.save(folder.with_name(folder.name + ASIDE) if differs else folder)
 
 
-def shapes(texts: Sequence[str]) -> dict[str, tuple[int, ...]]:
+def shapes(texts: Sequence[str], option: str = "--input-shape") -> dict[str, tuple[int, ...]]:
     """Reads `NAME=1x3x224x224`; the name may hold an equals sign.
 
     Raises:
@@ -144,7 +172,7 @@ def shapes(texts: Sequence[str]) -> dict[str, tuple[int, ...]]:
         name, _, sizes = text.rpartition("=")
         if not name or name in shapes or not re.fullmatch(r"[0-9]+(x[0-9]+)*", sizes):
             why = "is given twice" if name in shapes else "is not of the form `NAME=1x3x224x224`"
-            raise error("EK205", f"`--input-shape {text}` {why}")
+            raise error("EK205", f"`{option} {text}` {why}")
         shapes[name] = tuple(map(int, sizes.split("x")))
     return shapes
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from edgekit.cli.console import Console, environment, write_text
-from edgekit.cli.convert import IO_LAYOUTS, label_text, save, shapes
+from edgekit.cli.convert import IO_LAYOUTS, folder_word, label_text, save, shapes
 from edgekit.cli.frame import FILE
 from edgekit.cli.frame import command as make
 from edgekit.report import Report, Subject
@@ -29,6 +29,9 @@ METHODS = ("minmax", "percentile")
 )
 @click.option(
     "--backend", type=click.Choice(BACKENDS), default="tflite", show_default=True, help="What to write."
+)
+@click.option(
+    "-t", "--target", metavar="ID", help="A target's id or file; its compiler is run if there is one."
 )
 @click.option("--scheme", type=click.Choice(SCHEMES), default="int8", show_default=True, help="The integers.")
 @click.option(
@@ -77,6 +80,7 @@ def command(
     model: str,
     output: Path | None,
     backend: str,
+    target: str | None,
     scheme: str,
     calibrate: Path | None,
     method: str,
@@ -108,6 +112,7 @@ def command(
         artifact = api.quantize(
             source,
             backend,
+            target=target,
             scheme=scheme,
             calibrate=calibrate,
             method=method,
@@ -122,7 +127,9 @@ def command(
             progress=stage,
         )
         stage("write")
-        folder = save(artifact, output or Path(f"{file_stem(source)}-{backend}-{scheme}"))
+        folder = save(
+            artifact, output or Path(f"{file_stem(source)}-{folder_word(backend, target)}-{scheme}")
+        )
     report = describe.report(artifact, source, folder=folder, path=model, wanted=verify, command="quantize")
     report = replace(report, environment={**environment(), **report.environment})
     write_text(folder / describe.REPORT_NAME, render(report, "json"))

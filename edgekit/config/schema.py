@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-PATHS = ("inputs", "label_file")
+PATHS = ("inputs", "label_file", "ndk", "tuning_log")
 """Settings that name a file; a relative one is meant from the folder of the configuration file."""
 
 
@@ -41,6 +41,10 @@ class Convert(_Strict):
     compress_weights: str | None = None
     triple: str | None = None
     mcpu: str | None = None
+    ndk: str | None = None
+    tvm_target: str | None = None
+    tune: float | None = Field(default=None, gt=0)
+    tuning_log: str | None = None
 
 
 class Settings(_Strict):
@@ -48,6 +52,7 @@ class Settings(_Strict):
 
     format: Literal["text", "json", "md", "junit", "github", "sarif"] | None = None
     color: Literal["auto", "always", "never"] | None = None
+    targets: list[str] | None = None
     convert: Convert | None = None
 
     @classmethod

@@ -11,12 +11,13 @@ from edgekit.artifact import (
     Delta,
     Divergence,
     Evidence,
+    LayerDelta,
     Status,
     Verdict,
     Verification,
     not_verified,
 )
-from edgekit.consistency import localise, rounding, sequences, steps, tail, ties
+from edgekit.consistency import layers, localise, rounding, sequences, steps, tail, ties
 from edgekit.consistency.informative import weaknesses
 from edgekit.consistency.limits import limits_of
 from edgekit.consistency.metrics import Pair, compare_tensor
@@ -120,14 +121,30 @@ class _Work:
 
     def _judge(self, actual: Sequence[Mapping[str, Array]]) -> Verification:
         deltas = [self._delta(spec.name, actual) for spec in self.model.outputs]
+        deltas, alone = self._by_layers(deltas, actual)
         wrong = [d for d in deltas if d.status in (Status.DIFFER, Status.MISSING)]
         if wrong:
             divergence, notes = self._divergence(wrong[0])
             reason = f"{_count(len(wrong), 'output')} of {len(deltas)} differ"
-            return self._result(Verdict.MISMATCH, deltas, reason, notes, divergence)
-        if any(not d.status.holds for d in deltas):
-            return self._result(Verdict.UNVERIFIED, deltas, "not every output can be compared")
-        return self._result(Verdict.VERIFIED, deltas, None)
+            found = self._result(Verdict.MISMATCH, deltas, reason, notes, divergence)
+        elif any(not d.status.holds for d in deltas):
+            found = self._result(Verdict.UNVERIFIED, deltas, "not every output can be compared")
+        else:
+            found = self._result(Verdict.VERIFIED, deltas, None)
+        return replace(found, layers=alone)
+
+    def _by_layers(
+        self, deltas: list[Delta], actual: Sequence[Mapping[str, Array]]
+    ) -> tuple[list[Delta], tuple[LayerDelta, ...]]:
+        """Looks at every layer with integer kernels alone, where the artifact or the source has such."""
+        work = layers.LayerWork.of(self.model, self.artifact, self.oracle, self.reference)
+        if work is None:
+            return deltas, ()
+        settled = [
+            work.settle(d, [given.get(d.tensor) for given in actual]) if d.status is Status.DIFFER else d
+            for d in deltas
+        ]
+        return settled, work.shown
 
     def _failed(self, problem: EdgekitError) -> Verification:
         """Returns the verdict on an artifact that does not run: it does not do what the source does."""

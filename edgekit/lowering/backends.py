@@ -6,7 +6,7 @@ import importlib
 import importlib.metadata
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from edgekit.artifact import Artifact, Source
@@ -26,6 +26,7 @@ class Recipe:
         allow_approximate: Accept forms that are not exact; each is reported.
         labels: Text of a label file to store in the artifact, one label per line.
         options: Options that only this backend has, by name (JSON types).
+        progress: Called with the name of each stage of long work, again while it goes on.
     """
 
     io_layout: str = "source"
@@ -34,10 +35,12 @@ class Recipe:
     allow_approximate: bool = False
     labels: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
+    progress: Callable[[str], None] = field(default=lambda stage: None, compare=False, repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the JSON form for the manifest."""
-        return asdict(self)
+        kept = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "progress"}
+        return {**kept, "options": dict(self.options)}
 
 
 Backend = Callable[[Model, Prepared, Recipe], Artifact]

@@ -224,6 +224,8 @@ def to_source(array: Array, binding: Binding) -> Array:
         return array.reshape(())
     if binding.quant is not None:
         array = _reals(array, binding.quant)
+    if binding.shift:
+        array = array.astype(np.int32) + binding.shift
     if binding.perm is None:
         return array
     if len(binding.perm) != array.ndim:

@@ -28,7 +28,7 @@ from edgekit.lowering.coreml.shapes import input_types
 from edgekit.lowering.coreml.table import load_ops
 from edgekit.lowering.coreml.tools import coremltools, quiet
 from edgekit.lowering.driver import lower
-from edgekit.lowering.ledger import Subgraph, Value
+from edgekit.lowering.ledger import Lowered, Subgraph, Value
 from edgekit.lowering.op import LowerOptions
 from edgekit.passes.decompose import expand
 from edgekit.passes.pipeline import Prepared
@@ -101,10 +101,24 @@ def _scores(source: Model, ported: Ported, options: CoreMlOptions) -> Value | No
     return ported.outputs[names.index(options.classifier.output)]
 
 
-def _lowered(model: Model, options: CoreMlOptions, recipe: Recipe) -> tuple[Subgraph, tuple[Any, ...]]:
+def lower_coreml(model: Model, options: CoreMlOptions, allowed: LowerOptions) -> Lowered:
+    """Lowers a prepared model to MIL ops, before ports and precision.
+
+    Args:
+        model: A model in the newest opset, shapes inferred.
+        options: Whose op set counts.
+        allowed: What the user allows and wants.
+
+    Returns:
+        The ledger; its diagnostics hold the refusals.
+    """
     load_ops()
     builder = CoreMlBuilder(Inference(getattr(coremltools().target, options.opset)))
-    lowered = lower(model, builder, expand, LowerOptions(recipe.allow_approximate, recipe.io_layout))
+    return lower(model, builder, expand, allowed)
+
+
+def _lowered(model: Model, options: CoreMlOptions, recipe: Recipe) -> tuple[Subgraph, tuple[Any, ...]]:
+    lowered = lower_coreml(model, options, LowerOptions(recipe.allow_approximate, recipe.io_layout))
     if any(d.severity is Severity.ERROR for d in lowered.diagnostics):
         raise EdgekitError(*lowered.diagnostics)
     main = fuse(lowered.main)
