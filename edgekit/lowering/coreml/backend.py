@@ -82,7 +82,7 @@ def build(source: Model, prepared: Prepared, recipe: Recipe) -> Artifact:
         input_bindings=bindings.inputs(),
         output_bindings=bindings.outputs(),
         tensor_map=_tensor_map(ported, emission, written),
-        origins={actual: o for name, o in origins.items() if (actual := written.actual(name))},
+        origins={actual: o for name, o in origins.items() for actual in written.every(name)},
         recipe={
             **recipe.to_dict(),
             "fp16": options.precision != "fp32" or bool(options.states),
