@@ -66,7 +66,8 @@ def test_tensorflow_within_its_float32(kernel: str, size: tuple[int, int]) -> No
         align = kernel == "bilinear-align-corners"
         theirs = tf.compat.v1.image.resize(image[None], size, align_corners=align)[0].numpy()
     ours = Resize(size, "tensorflow", kernel).apply(image)
-    assert np.abs(ours - theirs).max() < 0.02  # of 255: its weights are float32, and tabulated for bicubic
+    bound = 0.25 if kernel == "bicubic" else 0.02  # of 255: its weights are float32, those of bicubic a table
+    assert np.abs(ours - theirs).max() < bound
 
 
 @pytest.mark.parametrize("axis", list(library_axes()), ids=list(library_axes().values()))
