@@ -61,7 +61,7 @@ TARGETS = {
     "softmax-to-last-axis": "am62a",
     "expand": "nnapi",
     "gather-to-slice": "android-gpu",
-    "prelu-to-relu": "android-cpu",
+    "prelu-to-relu": "android-cpu-documented",
     "cubic-to-linear": "am62a",
     "conv-1d-to-2d": "nnapi",
     "explicit-pads": "rk3588",
