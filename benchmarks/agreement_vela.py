@@ -28,7 +28,8 @@ What `edgekit check` says of Ethos-U against what Arm's compiler does ({version}
 compiler's placements, columns ours. Models are made by `edgekit/compat/oneop`: *drawn* ones turn about a
 third of their knobs at random (kernels, strides, dilations, padding, groups, ranks, dtypes, quantisation,
 constants, sizes around limits); *turned* ones turn one knob of a model that the compiler takes, to each value
-and around each limit. Seeds {seeds} were first used for this page; the rules were refined on others.
+and around each limit. Seeds {seeds} were first used for this page; the rules were refined on others. The
+corpus was seen while they were written.
 
 A file for which the compiler ends with an error or a signal has no placement; such files are counted apart
 (*refused*), with what the table says of their op.
