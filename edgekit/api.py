@@ -213,7 +213,7 @@ def quantize(
 
     Args:
         source: A `Model`, or anything that `load` takes.
-        backend: `tflite`, or `onnx` for the QDQ model itself.
+        backend: `tflite`, `tvm`, or `onnx` for the QDQ model itself.
         target: Id or path of a target, as `convert` takes it.
         scheme: `int8` (weights with one scale per output channel) or `int8-per-tensor`; by default the
             target's, without a target `int8`.
@@ -222,7 +222,7 @@ def quantize(
             beside the model.
         method: `minmax` or `percentile`.
         percentile: Share of the values in percent that lies inside the range (`percentile`).
-        require_full_integer: Refuse a model of which an op would stay in float (TFLite).
+        require_full_integer: Refuse a model of which an op would stay in float (TFLite, TVM).
         integer_io: Give public inputs and outputs as integers (TFLite).
         exact_functions: Look functions such as HARD_SWISH up in tables where kernels are not exact (TFLite).
         io_layout: `source` keeps the layout of public inputs and outputs; `nhwc` changes image-like ones.
@@ -272,6 +272,8 @@ def quantize(
             "integer_io": integer_io,
             "exact_functions": exact_functions,
         }
+    elif backend == "tvm" and not (integer_io or exact_functions):
+        options = {"require_full_integer": require_full_integer}
     elif require_full_integer or integer_io or exact_functions:
         raise error("EK202", f"`{backend}` has no integer kernels to choose")
     artifact = convert(

@@ -15,7 +15,7 @@ from edgekit.cli.target import project_target
 from edgekit.report import Report, Subject
 from edgekit.report.formats import render
 
-BACKENDS = ("tflite", "onnx")
+BACKENDS = ("tflite", "onnx", "tvm", "coreml")
 SCHEMES = ("int8", "int8-per-tensor")
 METHODS = ("minmax", "percentile")
 

@@ -61,6 +61,7 @@ CODES: dict[str, Code] = _table(
     ("EK207", "the target descriptor is not valid", _USAGE),
     ("EK208", "there is no such target", _USAGE),
     ("EK209", "the baseline or a waiver is not valid", _USAGE),
+    ("EK211", "the wrapping contract is not valid", _USAGE),
     # 3xx: op and lowering
     ("EK301", "the op is not known", _NO),
     ("EK302", "the op cannot be expressed in the backend", _NO),
@@ -97,6 +98,9 @@ CODES: dict[str, Code] = _table(
     ("EK601", "the artifact differs from the source model", _NO),
     ("EK602", "the artifact was not verified", ExitCode.NOTHING_CHECKED),
     ("EK603", "an output is missing", _NO),
+    ("EK604", "the trace is not complete", _NO),
+    ("EK605", "nothing of the trace can be compared", ExitCode.NOTHING_CHECKED),
+    ("EK610", "a stage on the device differs from the contract", _NO),
     # 9xx: internal
     ("EK901", "bug in edgekit", ExitCode.BUG),
 )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from edgekit.compat.finding import Finding, Placement, fails
+from edgekit.compat.finding import Finding, Placement, Taken, fails
 from edgekit.compat.rules.registry import graph_rule
 from edgekit.target import Outcome
 
@@ -53,4 +54,30 @@ def batch_one(graph: Placing) -> Mapping[int, Finding]:
         sizes = {v.shape[0] for v in op.ofms if v.rank == 4 and v.shape[0] != 1}
         if sizes:
             found[index] = fails(f"batch {', '.join('?' if s is None else str(s) for s in sizes)}")
+    return found
+
+
+_BLOCKED = ("CONV_2D", "DEPTHWISE_CONV_2D")
+
+
+@graph_rule("dilation-by-blocks")
+def dilation_by_blocks(graph: Placing) -> Mapping[int, Taken]:
+    """SPACE_TO_BATCH_ND and BATCH_TO_SPACE_ND around a convolution that is taken become its dilation
+
+    The convolution must have stride 1 and no fused activation, and nothing else may read what goes in or out.
+    """
+    readers = Counter(v for op in graph.facts for v in op.emitted.inputs if v is not None)
+    found: dict[int, Taken] = {}
+    for last, op in enumerate(graph.facts):
+        if op.name != "BATCH_TO_SPACE_ND" or len(graph.predecessors[last]) != 1:
+            continue
+        (middle,) = graph.predecessors[last]
+        conv, before = graph.facts[middle], graph.predecessors[middle]
+        plain = conv.name in _BLOCKED and conv.stride == (1, 1) and conv.activation == "NONE"
+        if not plain or len(before) != 1 or graph.placements[middle] is not Placement.ACCELERATED:
+            continue
+        (first,) = before
+        lone = all(readers[v] == 1 for i in (first, middle) for v in graph.facts[i].ofms)
+        if lone and graph.facts[first].name == "SPACE_TO_BATCH_ND":
+            found |= {first: Taken(conv.name), last: Taken(conv.name)}
     return found

@@ -27,6 +27,11 @@ class Inference:
         self.opset = opset
         self._known: dict[Any, list[Result]] = {}
 
+    @property
+    def ios(self) -> int:
+        """The iOS release of the op set."""
+        return int(self.opset.name.removeprefix("iOS"))
+
     def results(self, op: str, params: Mapping[str, Any]) -> list[Result]:
         """Returns what MIL infers; for operands that it has seen before it is not asked again.
 
