@@ -32,13 +32,14 @@ def weights(*shape: int) -> np.ndarray[Any, Any]:
 
 
 MODELS = {
-    "relabel-to-reshape": one("Flatten", IMAGE),
+    "relabel-to-reshape": one("Squeeze", (1, 4, 1, 1), np.array([2, 3])),
+    "gemm-to-matmul": one("Gemm", (1, 8), weights(8, 4), weights(4)),
     "mean-to-pool": one("ReduceMean", (1, 4, 5, 5), np.array([2, 3]), keepdims=0),
     "hard-activations-to-clip": one("HardSwish", IMAGE),
     "softmax-to-last-axis": one("Softmax", (1, 2, 3, 4), axis=1),
     "expand": one("LayerNormalization", (1, 6, 8), weights(8), weights(8), axis=-1),
     "gather-to-slice": one("Gather", (1, 6, 8), np.array(2), axis=1),
-    "prelu-to-relu": one("PRelu", IMAGE, np.float32([0.1, 0.2, 0.3, 0.4]).reshape(4, 1, 1)),
+    "prelu-to-relu": one("PRelu", IMAGE, np.float32([0.1])),
     "cubic-to-linear": one("Resize", IMAGE, None, np.float32([1, 1, 2, 2]), mode="cubic"),
     "conv-1d-to-2d": one("Conv", (1, 4, 16), weights(8, 4, 3), pads=[1, 1], strides=[2]),
     "explicit-pads": one("Conv", IMAGE, weights(8, 4, 3, 3), auto_pad="SAME_UPPER"),
@@ -55,13 +56,14 @@ MODELS = {
 }
 
 TARGETS = {
-    "relabel-to-reshape": "rk3588",
+    "relabel-to-reshape": "hls4ml-vitis",
+    "gemm-to-matmul": "hls4ml-vitis",
     "mean-to-pool": "hls4ml-vitis",
     "hard-activations-to-clip": "nnapi",
     "softmax-to-last-axis": "am62a",
     "expand": "nnapi",
     "gather-to-slice": "android-gpu",
-    "prelu-to-relu": "android-cpu-documented",
+    "prelu-to-relu": "ethos-u55-128",
     "cubic-to-linear": "am62a",
     "conv-1d-to-2d": "nnapi",
     "explicit-pads": "rk3588",

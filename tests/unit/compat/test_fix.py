@@ -59,7 +59,7 @@ def test_a_rewrite_changes_the_verdict_and_holds_its_claim(name: str) -> None:
     ("model", "id_"),
     [
         ("mobile_se_torch", "nnapi"),
-        ("digits_cnn_keras", "rk3588"),
+        ("digits_cnn_keras", "hls4ml-vitis"),
         ("digits_cnn_torch", "rk3588"),
         ("detector_torch", "android-cpu"),
     ],
@@ -73,9 +73,16 @@ def test_golden_models_come_onto_the_accelerator(model: str, id_: str) -> None:
 
 
 @pytest.mark.corpus
-@pytest.mark.parametrize("model", ["samplenet_omz/samplenet.onnx", "ort_inference_examples/mnist.onnx"])
-def test_models_of_others_come_onto_the_accelerator(corpus: Path, model: str) -> None:
-    found = fixed_for(corpus / model, "rk3588")
+@pytest.mark.parametrize(
+    ("model", "id_"),
+    [
+        ("samplenet_omz/samplenet.onnx", "hls4ml-vitis"),
+        ("ort_inference_examples/mnist.onnx", "rk3588"),
+        ("mlperf_tiny/vww_96_int8.tflite", "edgetpu"),
+    ],
+)
+def test_models_of_others_come_onto_the_accelerator(corpus: Path, model: str, id_: str) -> None:
+    found = fixed_for(corpus / model, id_)
     assert not found.before.full
     assert runs_fully(found)
     assert all(proof.holds for proof in prove(found))
@@ -83,15 +90,15 @@ def test_models_of_others_come_onto_the_accelerator(corpus: Path, model: str) ->
 
 def test_a_wrong_rewrite_does_not_hold(monkeypatch: pytest.MonkeyPatch) -> None:
     def doubled(model: ir.Model, nodes: object) -> int:
-        node = next(n for n in model.graph if n.op_type == "Flatten")
+        node = next(n for n in model.graph if n.op_type == "Squeeze")
         maker = Maker(node)
-        maker.replace(maker.op("Reshape", maker.op("Add", *[node.inputs[0]] * 2), maker.ints([1, 256])))
+        maker.replace(maker.op("Reshape", maker.op("Add", *[node.inputs[0]] * 2), maker.ints([1, 4])))
         return 1
 
     real = advice()["relabel-to-reshape"]
     wrong = type(real)(real.name, real.what, real.claim, "", doubled)
     monkeypatch.setattr("edgekit.compat.fix.advice", lambda: {real.name: wrong})
-    found = fixed_for(MODELS["relabel-to-reshape"], "rk3588")
+    found = fixed_for(MODELS["relabel-to-reshape"], "hls4ml-vitis")
     (proof,) = prove(found)
     assert not proof.holds
     assert proof.error > 0.1
