@@ -19,11 +19,13 @@ class Picture:
         bias: Added to each channel, in the same order.
         colour: The source's order of channels: `RGB`, `BGR`, `GRAYSCALE`, or `GRAYSCALE_FLOAT16`, whose
             pixels are float16 and not bytes.
+        channels_last: Whether the source has its channels on the last axis.
     """
 
     scale: tuple[float, ...]
     bias: tuple[float, ...]
     colour: str
+    channels_last: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import numpy as np
 from edgekit.artifact import Picture
 from edgekit.consistency.samples import Sample, Samples
 from edgekit.runners import Array
-from edgekit.runners.pictures import HALF_GREY, is_in_range, to_pixels, to_tensor, unscaled
+from edgekit.runners.pictures import HALF_GREY, rounded, to_tensor, unscaled
 
 Pictures = Mapping[str, Picture]
 """By the name of the input in the source model."""
@@ -17,10 +17,10 @@ Pictures = Mapping[str, Picture]
 
 def drawn(generator: np.random.Generator, shape: tuple[int, ...], picture: Picture) -> Array:
     """Returns the tensor of a random picture: patches of colour with some noise, all bytes possible."""
-    _, channels, height, width = shape
+    _, channels, height, width = np.array(shape)[[0, 3, 1, 2]] if picture.channels_last else shape
     patches = generator.integers(0, 256, (1, channels, -(-height // 8), -(-width // 8)))
     large = patches.repeat(8, 2).repeat(8, 3)[:, :, :height, :width]
-    noise = generator.integers(-16, 17, shape)
+    noise = generator.integers(-16, 17, large.shape)
     pixels = np.clip(large + noise, 0, 255)
     if picture.colour == HALF_GREY:
         return to_tensor((pixels / 255).astype(np.float16), picture)
@@ -48,18 +48,8 @@ def _sample(sample: Sample, pictures: Pictures, moved: dict[str, float]) -> Samp
     result = dict(sample)
     for name, picture in pictures.items():
         exact = unscaled(sample[name], picture)
-        bounded = exact if picture.colour == HALF_GREY or is_in_range(exact) else np.clip(exact, 0, 255)
-        inside = np.asarray(bounded * _scale(picture) + _bias(picture), np.float32)
-        nearest = to_tensor(to_pixels(inside, picture, name), picture)
+        nearest = to_tensor(rounded(exact, picture), picture)
         result[name] = nearest.astype(sample[name].dtype)
         distance = float(np.abs(unscaled(nearest, picture) - exact).max(initial=0))
         moved[name] = max(moved.get(name, 0.0), distance)
     return result
-
-
-def _scale(picture: Picture) -> Array:
-    return np.reshape(picture.scale, (1, -1, 1, 1))
-
-
-def _bias(picture: Picture) -> Array:
-    return np.reshape(picture.bias, (1, -1, 1, 1))

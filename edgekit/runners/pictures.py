@@ -28,44 +28,50 @@ def to_tensor(pixels: NDArray[Any], picture: Picture) -> NDArray[np.float32]:
         picture: What the pixels stand for.
 
     Returns:
-        float32 of the same shape, channels in the source's order.
+        float32, axes and channels in the source's order.
     """
     ordered = _reordered(pixels, picture).astype(np.float32)
-    return np.asarray(ordered * _by_channel(picture.scale) + _by_channel(picture.bias), np.float32)
+    scaled = np.asarray(ordered * _by_channel(picture.scale) + _by_channel(picture.bias), np.float32)
+    return scaled.transpose(0, 2, 3, 1) if picture.channels_last else scaled
 
 
 def to_pixels(tensor: NDArray[Any], picture: Picture, name: str) -> NDArray[Any]:
     """Returns the picture that a tensor of the source model is nearest to.
 
     Args:
-        tensor: `[1, channels, height, width]`, channels in the source's order.
+        tensor: Axes and channels in the source's order.
         picture: What the pixels stand for.
         name: The input, for the message.
+
+    Returns:
+        `[1, channels, height, width]`, red first.
 
     Raises:
         EdgekitError: EK505 if a number lies beyond those that pixels stand for.
     """
     exact = unscaled(tensor, picture)
-    if picture.colour == HALF_GREY:
-        return _reordered(exact, picture).astype(np.float16)
-    if not is_in_range(exact):
+    beyond = (exact < -_SLACK) | (exact > 255 + _SLACK)
+    if picture.colour != HALF_GREY and (beyond.any() or np.isnan(exact).any()):
         raise error(
             "EK505",
             f"the input `{name}` is a picture, and its numbers lie beyond what pixels stand for",
             notes=(f"they are pixels from {np.nanmin(exact):.6g} to {np.nanmax(exact):.6g}",),
         )
-    return _reordered(np.clip(np.rint(exact), 0, 255), picture).astype(np.uint8)
+    return rounded(exact, picture)
 
 
 def unscaled(tensor: NDArray[Any], picture: Picture) -> NDArray[np.float64]:
-    """Returns pixels as reals, channels in the source's order."""
-    wide = np.asarray(tensor, np.float64) - _by_channel(picture.bias)
+    """Returns pixels as reals: `[1, channels, height, width]`, channels in the source's order."""
+    planes = tensor.transpose(0, 3, 1, 2) if picture.channels_last else tensor
+    wide = np.asarray(planes, np.float64) - _by_channel(picture.bias)
     return np.asarray(wide / _by_channel(picture.scale))
 
 
-def is_in_range(pixels: NDArray[Any]) -> bool:
-    """Tells whether all numbers round to bytes."""
-    return bool(np.all((pixels >= -_SLACK) & (pixels <= 255 + _SLACK)))
+def rounded(exact: NDArray[np.float64], picture: Picture) -> NDArray[Any]:
+    """Returns the picture nearest to what `unscaled` gave."""
+    if picture.colour == HALF_GREY:
+        return _reordered(exact, picture).astype(np.float16)
+    return _reordered(np.clip(np.rint(exact), 0, 255), picture).astype(np.uint8)
 
 
 def _reordered(array: NDArray[Any], picture: Picture) -> NDArray[Any]:

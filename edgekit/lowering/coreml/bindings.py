@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from edgekit.artifact import Binding, Classes, Picture
-from edgekit.ir import Model
+from edgekit.ir import Model, TensorSpec
 from edgekit.lowering.coreml.option_types import CoreMlOptions, ImageInput
-from edgekit.lowering.coreml.ports import Ported
+from edgekit.lowering.coreml.ports import Ported, is_channels_last
 from edgekit.lowering.coreml.shapes import sizes_of
 from edgekit.lowering.ledger import Value
 
@@ -36,7 +36,8 @@ class Bindings:
 
     def inputs(self) -> tuple[Binding, ...]:
         """Returns where each input of the source model is found."""
-        images = {image.name: _picture(image) for image in self.options.image_inputs}
+        specs = {spec.name: spec for spec in self.source.inputs}
+        images = {image.name: _picture(image, specs[image.name]) for image in self.options.image_inputs}
         rows = zip(self.source.inputs, self.ported.inputs, self.ported.boxed_inputs, strict=True)
         return tuple(
             Binding(
@@ -67,5 +68,6 @@ def port_dtype(value: Value) -> np.dtype[Any]:
     return value.dtype if value.dtype.kind == "f" else np.dtype(np.int32)
 
 
-def _picture(image: ImageInput) -> Picture:
-    return Picture(image.scale, image.bias, image.colour)
+def _picture(image: ImageInput, spec: TensorSpec) -> Picture:
+    shape = tuple(size if isinstance(size, int) else None for size in spec.shape or ())
+    return Picture(image.scale, image.bias, image.colour, is_channels_last(shape, image))

@@ -5,8 +5,9 @@ Images and states are ports too: a picture is scaled first, a state is read firs
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from edgekit.ir import Model, Origin
 from edgekit.lowering.coreml.builder import Slot
 from edgekit.lowering.coreml.option_types import CoreMlOptions, ImageInput
 from edgekit.lowering.coreml.storage import storage
-from edgekit.lowering.ledger import Emitted, Subgraph, Value
+from edgekit.lowering.ledger import Emitted, Shape, Subgraph, Value
 
 FLOAT16, FLOAT32, INT32 = (np.dtype(d) for d in (np.float16, np.float32, np.int32))
 
@@ -121,24 +122,28 @@ class _Ports:
     def picture(self, value: Value, name: str, image: ImageInput) -> Value:
         """Makes an input of pixels, and scales them in float32."""
         pixel = FLOAT16 if image.colour.endswith("FLOAT16") else FLOAT32
-        steps: list[tuple[str, Value | None]] = []
+        turned = is_channels_last(value.shape, image)
+        planes = (1, image.channels, *value.shape[1:3]) if turned else value.shape
+        steps: list[tuple[Callable[[Value, Value], None], Shape]] = []
         if pixel != FLOAT32:
-            steps.append(("cast", None))
+            steps.append((self.convert, planes))
         for op, numbers, neutral in (("mul", image.scale, 1.0), ("add", image.bias, 0.0)):
             if set(numbers) != {neutral}:
-                steps.append((op, _by_channel(numbers)))
+                steps.append((partial(self.apply, op, _by_channel(numbers)), planes))
+        if turned:
+            steps.append((partial(self.emit, "transpose", perm=[0, 2, 3, 1]), value.shape))
         if value.dtype != FLOAT32:
-            steps.append(("cast", None))
-        at = port = Value(pixel, value.shape) if steps else value
-        for number, (op, operand) in enumerate(steps, 1):
-            result = value if number == len(steps) else Value(FLOAT32, value.shape)
-            if operand is None:
-                self.convert(at, result)
-            else:
-                params = {"x": Slot(0), "y": Slot(1)}
-                self.ops.append(Emitted(op, (at, operand), (result,), params, Origin()))
+            steps.append((self.convert, value.shape))
+        at = port = Value(pixel, planes) if steps else value
+        for number, (step, shape) in enumerate(steps, 1):
+            result = value if number == len(steps) else Value(FLOAT32, shape)
+            step(at, result)
             at = result
         return self.port(port, value, name)
+
+    def apply(self, op: str, operand: Value, x: Value, y: Value) -> None:
+        """Emits an op of a value and a constant."""
+        self.ops.append(Emitted(op, (x, operand), (y,), {"x": Slot(0), "y": Slot(1)}, Origin()))
 
     def port(self, port: Value, value: Value, name: str) -> Value:
         """Makes a value an input, which has the name of the value inside."""
@@ -193,6 +198,11 @@ class _Ports:
 
     def emit(self, op: str, x: Value, y: Value, **params: object) -> None:
         self.ops.append(Emitted(op, (x,), (y,), {"x": Slot(0), **params}, Origin()))
+
+
+def is_channels_last(shape: Shape, image: ImageInput) -> bool:
+    """Tells whether an input has the channels of an image on its last axis and not on the second."""
+    return len(shape) == 4 and shape[1] != image.channels and shape[3] == image.channels
 
 
 def _by_channel(numbers: Sequence[float]) -> Value:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from edgekit.diagnostics import EdgekitError, error
 from edgekit.ir import Model, TensorSpec
 from edgekit.lowering.coreml.option_types import CoreMlOptions
+from edgekit.lowering.coreml.ports import is_channels_last
 
 
 def check_requests(model: Model, options: CoreMlOptions) -> None:
@@ -25,6 +26,13 @@ def check_requests(model: Model, options: CoreMlOptions) -> None:
         _check_state(inputs[source], outputs[result])
     if len(set(options.states.values())) < len(options.states):
         raise error("EK204", "an output is the state of two inputs")
+    for image in options.image_inputs:
+        shape = inputs[image.name].shape
+        known = tuple(d if isinstance(d, int) else None for d in shape or ())
+        if is_channels_last(known, image) and image.name in (*options.enumerated, *options.ranges):
+            raise error(
+                "EK204", f"the image `{image.name}` with channels on its last axis has one shape only"
+            )
     both = [name for name in images if name in options.states]
     if both:
         raise error("EK204", f"the input `{both[0]}` cannot be an image and a state")

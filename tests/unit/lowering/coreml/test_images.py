@@ -126,3 +126,24 @@ def test_a_picture_of_several_sizes() -> None:
     )
     assert artifact.verification is not None
     assert artifact.verification.verdict is Verdict.VERIFIED
+
+
+@pytest.mark.parametrize("dtype", [FLOAT, TensorProto.UINT8])
+def test_a_picture_with_channels_on_the_last_axis(dtype: int) -> None:
+    nodes = [
+        helper.make_node("Cast", ["x"], ["f"], to=FLOAT),
+        helper.make_node("Transpose", ["f"], ["t"], perm=[0, 3, 1, 2]),
+        helper.make_node("Conv", ["t", "w"], ["y"], "conv"),
+    ]
+    weight = np.random.default_rng(0).standard_normal((2, 3, 3, 3)).astype(np.float32)
+    source = model(nodes, {"x": (dtype, [1, 6, 8, 3])}, {"y": (FLOAT, [1, 2, 4, 6])}, w=weight)
+    image = {"name": "x", "colour": "BGR"} | ({"scale": 1 / 255, "bias": [1, 2, 3]} if dtype == FLOAT else {})
+    artifact = convert(source, verify=True, image_input=image)
+    feature = spec(artifact).description.input[0].type.imageType
+    assert (feature.height, feature.width) == (6, 8)
+    assert artifact.input_bindings[0].picture is not None
+    assert artifact.input_bindings[0].picture.channels_last
+    assert artifact.verification is not None
+    assert artifact.verification.verdict is Verdict.VERIFIED
+    with pytest.raises(EdgekitError, match="has one shape only"):
+        convert(source, image_input=image, enumerated={"x": [[1, 6, 8, 3]]})
