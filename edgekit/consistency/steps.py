@@ -59,13 +59,19 @@ FAR = 0.01
 rounds once more or otherwise than the source, and later ops carry that on."""
 
 
-def settle_integers(delta: Delta, step: float, pairs: Sequence[Pair]) -> Delta:
+OFF_GRID, OFF_GRID_HALF = 0.05, 0.15
+"""Of a step: how far a value may lie beside the integers that it stands for. Where the scale is kept in
+float16, 127 steps are up to 0.06 off by its rounding, and the value is rounded once more."""
+
+
+def settle_integers(delta: Delta, step: float, pairs: Sequence[Pair], *, half: bool = False) -> Delta:
     """Counts the steps by which integer kernels differ; few may be off by more than one.
 
     Args:
         delta: The comparison of a quantised output.
         step: As `step_of` returned.
         pairs: The output of the source and the artifact, one pair per sample.
+        half: Whether the artifact computes in float16 between its integers.
 
     Returns:
         The delta in steps: a tie if at most `FAR` of the elements differ by more than one step.
@@ -83,7 +89,7 @@ def settle_integers(delta: Delta, step: float, pairs: Sequence[Pair]) -> Delta:
     note = f"{one} of {errors.size} elements differ by one quantisation step"
     note += f", {more} by up to {int(whole.max())}" if more else ""
     noted = replace(delta, notes=(*delta.notes, note))
-    if more > FAR * errors.size or (np.abs(errors - whole) > 0.05).any():
+    if more > FAR * errors.size or (np.abs(errors - whole) > (OFF_GRID_HALF if half else OFF_GRID)).any():
         return noted
     return replace(noted, status=Status.TIE, reason=None)
 
