@@ -101,9 +101,9 @@ def command(
 ) -> Report:
     """Convert a model for a backend and verify the artifact.
 
-    MODEL is an .onnx, .keras, .h5 or .pt2 file, a SavedModel folder, or `package.module:factory`. Source
-    and artifact run on the same inputs and every output is compared. An artifact that differs is kept in
-    a folder of its own, and the command exits with 1.
+    MODEL is an .onnx, .tflite, .keras, .h5 or .pt2 file, a SavedModel folder, or
+    `package.module:factory`. Source and artifact run on the same inputs and every output is compared. An
+    artifact that differs is kept in a folder of its own, and the command exits with 1.
     """
     from edgekit import api
     from edgekit.lowering.backends import file_stem

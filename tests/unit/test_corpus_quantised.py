@@ -34,7 +34,6 @@ SAME_OUTPUT = (
     *SAME_OPS,
     "tflite_micro/micro_speech_quantized",
     "tinyengine/vww",
-    "tinyengine/mcunetv2_large",
 )
 
 

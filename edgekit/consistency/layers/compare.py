@@ -68,6 +68,8 @@ def _farthest(runs: Sequence[Trial]) -> float | None:
     """Returns how far a differing element is from the real before it was rounded, in steps."""
     found: list[float] = []
     for run in runs:
+        if run.got.shape != run.wanted.shape:
+            return None
         differs = run.got != run.wanted
         if not differs.any():
             continue
@@ -78,7 +80,9 @@ def _farthest(runs: Sequence[Trial]) -> float | None:
 
 
 def _steps(run: Trial) -> NDArray[np.int64]:
-    """Returns how many steps each element is off; of reals 2 where it is beyond `NEAR`."""
+    """Returns how many steps each element is off; 2 for reals beyond `NEAR` and for another shape."""
+    if run.got.shape != run.wanted.shape:
+        return np.full(run.wanted.shape, 2)
     if run.wanted.dtype.kind != "f":
         return np.abs(run.wanted.astype(np.int64) - run.got.astype(np.int64))
     wanted = run.wanted.astype(np.float64)
@@ -106,7 +110,7 @@ def _explained(layer: Layer, runs: Sequence[Trial]) -> tuple[str | None, int]:
 
 def _hits(made: Array | None, run: Trial) -> tuple[int, int, int]:
     """Returns how many differing elements, and how many of all, a prediction gives; and their number."""
-    if made is None or made.shape != run.got.shape:
+    if made is None or made.shape != run.got.shape or run.got.shape != run.wanted.shape:
         return 0, 0, run.got.size
     hit = made == run.got
     return int(np.count_nonzero(hit & (run.got != run.wanted))), int(np.count_nonzero(hit)), hit.size

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from edgekit.artifact import Artifact, Delta, LayerDelta, Status
+from edgekit.consistency import steps
 from edgekit.consistency.layers.evidence import Evidence, artifact_stage, evidence_of
 from edgekit.consistency.layers.stage import Stage
 from edgekit.consistency.metrics import Pair, compare_tensor
@@ -97,4 +98,7 @@ class LayerWork:
             return False
         pairs: list[Pair] = list(zip(wanted, actual, strict=True))
         tolerance = default_tolerance(dtype_text(wanted[0].dtype))
-        return compare_tensor(name, pairs, tolerance).status.holds
+        delta, step = compare_tensor(name, pairs, tolerance), steps.step_of(self.model, name)
+        if delta.status is Status.DIFFER and step is not None:
+            delta = steps.settle(delta, step, pairs)
+        return delta.status.holds

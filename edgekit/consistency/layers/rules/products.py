@@ -13,7 +13,7 @@ from edgekit.consistency.layers.rules.table import Case, predicts
 from edgekit.lowering.tflite.dialect import conv_size
 from edgekit.runners import Array
 
-_LARGEST = 1 << 28
+_LARGEST = 1 << 26
 """Products of a convolution, above which it is not computed anew."""
 
 
