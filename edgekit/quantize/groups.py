@@ -11,7 +11,7 @@ import onnx_ir as ir
 from edgekit.passes.edit import constant
 from edgekit.quantize.arithmetic import Affine, affine
 from edgekit.quantize.calibration import Ranges
-from edgekit.quantize.roles import FIXED, Role, data_inputs, is_fused, role_of
+from edgekit.quantize.roles import FIXED, Role, Roles, data_inputs, is_fused
 
 
 @dataclass(slots=True)
@@ -21,11 +21,16 @@ class Groups:
     _parent: dict[ir.Value, ir.Value] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, graph: ir.Graph) -> Groups:
-        """Finds the values of a graph that ops with integer kernels read and make."""
+    def of(cls, graph: ir.Graph, roles: Roles) -> Groups:
+        """Finds the values of a graph that ops with integer kernels read and make.
+
+        Args:
+            graph: The main graph of a prepared model.
+            roles: The roles of its nodes.
+        """
         groups = cls()
         for node in graph:
-            role = role_of(node)
+            role = roles.role(node)
             if role is None:
                 continue
             outside = [v for v in (*data_inputs(node), *node.outputs) if not is_fused(v)]

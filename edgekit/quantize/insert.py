@@ -13,7 +13,7 @@ from edgekit.passes.report import PassReport
 from edgekit.quantize.arithmetic import Affine, Array, codes, symmetric_codes, symmetric_scales
 from edgekit.quantize.calibration import Ranges
 from edgekit.quantize.groups import Groups
-from edgekit.quantize.roles import Role, data_inputs, role_of, weights_of
+from edgekit.quantize.roles import Role, Roles, data_inputs, weights_of
 from edgekit.quantize.scheme import Scheme
 
 NAME = "insert-qdq"
@@ -21,18 +21,23 @@ _BIAS_LIMIT = 2.0**30
 """Largest bias in units of its scale; the scale of the weights grows where it would be more."""
 
 
-def call(model: ir.Model, scheme: Scheme, ranges: Ranges) -> PassReport:
+def call(model: ir.Model, scheme: Scheme, ranges: Ranges, keep: frozenset[str] = frozenset()) -> PassReport:
     """Quantises the main graph; graphs inside its nodes stay in float.
 
     Args:
         model: A prepared model, changed in place.
         scheme: What the weights become.
         ranges: Lowest and highest value of each activation by name.
+        keep: Names of nodes that stay in float.
 
     Returns:
         How many tensors were quantised.
+
+    Raises:
+        EdgekitError: EK204 if no node has a name of `keep`.
     """
-    work = _Inserter(model.graph, scheme, Groups.of(model.graph).affines(ranges))
+    roles = Roles.of(model.graph, keep)
+    work = _Inserter(model.graph, scheme, roles, Groups.of(model.graph, roles).affines(ranges))
     for node in tuple(model.graph):
         work.constants(node)
     for value in work.affines:
@@ -45,6 +50,7 @@ def call(model: ir.Model, scheme: Scheme, ranges: Ranges) -> PassReport:
 class _Inserter:
     graph: ir.Graph
     scheme: Scheme
+    roles: Roles
     affines: dict[ir.Value, Affine]
     count: int = 0
 
@@ -87,7 +93,7 @@ class _Inserter:
 
     def constants(self, node: ir.Node) -> None:
         """Quantises weights, bias and constant operands of a node whose activations are quantised."""
-        role = role_of(node)
+        role = self.roles.role(node)
         if role is None:
             return
         if role is Role.WEIGHTED:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import onnx_ir as ir
 
+from edgekit.diagnostics import error
 from edgekit.passes.edit import attribute, constant, is_constant, only_consumer, operand, rank_of
 from edgekit.quantize.arithmetic import Affine
 
@@ -46,8 +47,47 @@ class Weights:
     axis: int
 
 
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """The roles of the nodes of a graph, less those that stay in float on request.
+
+    Attributes:
+        kept: Names of nodes that stay in float.
+    """
+
+    kept: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, graph: ir.Graph, keep: frozenset[str] = frozenset()) -> Roles:
+        """Takes in what is to stay in float; an op and the limit that it takes in are one.
+
+        Args:
+            graph: The main graph of a prepared model.
+            keep: Names of nodes.
+
+        Raises:
+            EdgekitError: EK204 for a name that no node has.
+        """
+        unknown = sorted(keep - {node.name for node in graph})
+        if unknown:
+            raise error(
+                "EK204", f"the model has no node `{unknown[0]}`", help="names are of the prepared model"
+            )
+        pairs = [
+            {node.name, after.name}
+            for node in graph
+            if is_fused(node.outputs[0]) and (after := only_consumer(node.outputs[0])) is not None
+        ]
+        together = (name for pair in pairs if pair & keep for name in pair)
+        return cls(keep | frozenset(name for name in together if name))
+
+    def role(self, node: ir.Node) -> Role | None:
+        """Returns the role of a node; `None` if it stays in float."""
+        return None if node.name in self.kept else role_of(node)
+
+
 def role_of(node: ir.Node) -> Role | None:
-    """Returns the role of a node; `None` if it stays in float."""
+    """Returns the role that a node may have; `None` if it always stays in float."""
     if node.domain or any(
         v is not None and v.dtype not in (ir.DataType.FLOAT, None) for v in node.outputs[:1]
     ):
