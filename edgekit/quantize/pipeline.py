@@ -15,7 +15,7 @@ from edgekit.quantize import hard_sigmoid, insert
 from edgekit.quantize.calibration import Ranges
 from edgekit.quantize.groups import Groups
 from edgekit.quantize.roles import Roles
-from edgekit.quantize.scheme import Scheme
+from edgekit.quantize.scheme import Scheme, scheme_named
 
 _QUANTISED = frozenset(("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear"))
 
@@ -53,7 +53,11 @@ class Plan:
 def observed_names(plan: Plan) -> list[str]:
     """Returns the tensors whose ranges are needed."""
     graph = plan.model.ir.graph
-    return [v.name for v in Groups.of(graph, Roles.of(graph)) if v.name and not is_constant(v)]
+    return [
+        v.name
+        for v in Groups.of(graph, Roles.of(graph, scheme_named("int8")))
+        if v.name and not is_constant(v)
+    ]
 
 
 def quantize(
