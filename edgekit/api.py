@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -67,6 +67,7 @@ def convert(
     tolerance: float | Mapping[str, float] | None = None,
     labels: str | None = None,
     options: Mapping[str, Any] | None = None,
+    reference: Model | None = None,
     progress: Progress | None = None,
     **load_options: Any,
 ) -> Artifact:
@@ -85,6 +86,8 @@ def convert(
         tolerance: Largest error as a fraction of an output's range, for all or by output name.
         labels: Text of a label file to store in the artifact.
         options: Options that only this backend has, by name.
+        reference: A model with the same inputs and outputs that the artifact must agree with, in place of
+            the source: one that spells out a rounding which the backend does by itself.
         progress: Called with the name of each stage as it starts.
         load_options: Passed to `load`.
 
@@ -124,7 +127,7 @@ def convert(
     step("verify")
     here = stand_in_for(backend, recipe)
     runnable = artifact if here is None else build(model, prepared, here)
-    verification = verify_artifact(model, runnable, inputs=inputs, tolerance=tolerance)
+    verification = verify_artifact(reference or model, runnable, inputs=inputs, tolerance=tolerance)
     return artifact.with_verification(verification if here is None else verdict_by(verification))
 
 
@@ -136,6 +139,9 @@ def quantize(
     calibrate: Any = None,
     method: str = "minmax",
     percentile: float = 99.99,
+    block_size: int | None = None,
+    keep: Iterable[str] = (),
+    numerics: Any = None,
     require_full_integer: bool = False,
     integer_io: bool = False,
     exact_functions: bool = False,
@@ -143,6 +149,7 @@ def quantize(
     verify: bool = True,
     inputs: Any = None,
     labels: str | None = None,
+    options: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
     **load_options: Any,
 ) -> Artifact:
@@ -150,82 +157,76 @@ def quantize(
 
     Args:
         source: A `Model`, or anything that `load` takes.
-        backend: `tflite`, or `onnx` for the QDQ model itself.
-        scheme: `int8` (weights with one scale per output channel) or `int8-per-tensor`.
+        backend: `tflite`, `onnx`, `coreml` or `tvm`.
+        scheme: `int8` (weights with one scale per output channel), `int8-per-tensor`, `uint8`, `int16x8`,
+            `dynamic`, `fp16`, `w8` or `w4`; `edgekit.quantize.SCHEMES` says what each is.
         calibrate: Samples that show the ranges of the activations: a file (`.npz`, `.npy`,
             `.safetensors`), one sample, or an iterable of samples by input name; else the golden samples
-            beside the model.
-        method: `minmax` or `percentile`.
+            beside the model. `dynamic`, `fp16`, `w8` and `w4` need none.
+        method: `minmax`, `percentile`, `entropy` or `mse`.
         percentile: Share of the values in percent that lies inside the range (`percentile`).
+        block_size: Elements of weights that share a scale (`w8`, `w4`); 0 for all of an output channel.
+        keep: Names of nodes of the prepared model that stay in float.
+        numerics: An `edgekit.quantize.Numerics`: what a target asks of scales and zero points.
         require_full_integer: Refuse a model of which an op would stay in float (TFLite).
         integer_io: Give public inputs and outputs as integers (TFLite).
         exact_functions: Look functions such as HARD_SWISH up in tables where kernels are not exact (TFLite).
         io_layout: `source` keeps the layout of public inputs and outputs; `nhwc` changes image-like ones.
-        verify: Compare the artifact with the QDQ model that it was made from.
+        verify: Compare the artifact with the quantised model that it was made from.
         inputs: Inputs to verify with; else the calibration samples.
         labels: Text of a label file to store in the artifact.
+        options: Further options that only this backend has, by name.
         progress: Called with the name of each stage as it starts.
         load_options: Passed to `load`.
 
     Returns:
-        The artifact. Its verdict is on the artifact against the QDQ model in ONNX Runtime; what the
+        The artifact. Its verdict is on the artifact against the quantised model in ONNX Runtime; what the
         quantisation itself costs against the float model is in `recipe["quantization"]["loss"]`.
 
     Raises:
-        EdgekitError: EK403 if the model cannot be quantised, EK402 if full integers are required and not
-            possible, EK204 for an unknown scheme or method, else as `convert`.
+        EdgekitError: EK403 if the model cannot be quantised or the backend does not compute the scheme,
+            EK402 if full integers are required and not possible, EK204 for an unknown scheme or method, else
+            as `convert`.
     """
-    from edgekit.consistency import calibrate as calibration
+    from edgekit.consistency.post_training import Wish, post_training
     from edgekit.lowering.backends import source_of
-    from edgekit.lowering.onnx.emit import executable
-    from edgekit.passes.pipeline import prepare
-    from edgekit.quantize import Calibration, Plan, observed_names, scheme_named
-    from edgekit.quantize import quantize as insert
 
     step = progress or (lambda stage: None)
-    chosen, how = scheme_named(scheme), Calibration(method, percentile)
+    wish = Wish.of(
+        backend,
+        scheme,
+        method=method,
+        percentile=percentile,
+        block_size=block_size,
+        numerics=numerics,
+        keep=frozenset(keep),
+    )
+    integer = {
+        "require_full_integer": require_full_integer,
+        "integer_io": integer_io,
+        "exact_functions": exact_functions,
+    }
+    if backend != "tflite" and any(integer.values()):
+        raise error("EK202", f"`{backend}` has no integer kernels to choose")
     if not isinstance(source, Model):
         step("import")
     model = source if isinstance(source, Model) else load(source, **load_options)
-    samples = calibration.calibration_samples(model, calibrate)
-    step("simplify")
-    prepared = prepare(model)
-    plan = Plan.of(prepared.model)
-    step("calibrate")
-    ranges = calibration.observe_ranges(executable(plan.model), samples.arrays, observed_names(plan), how)
-    step("quantise")
-    qdq, reports = insert(plan, chosen, ranges)
-    runnable = executable(qdq)
-    loss = calibration.losses(model, runnable, samples.arrays)
-    options: dict[str, Any] = {}
-    if backend == "tflite":
-        options = {
-            "require_full_integer": require_full_integer,
-            "integer_io": integer_io,
-            "exact_functions": exact_functions,
-        }
-    elif require_full_integer or integer_io or exact_functions:
-        raise error("EK202", f"`{backend}` has no integer kernels to choose")
+    made = post_training(model, wish, calibrate, step)
+    samples = None if made.samples is None else list(made.samples.arrays)
     artifact = convert(
-        runnable,
+        made.forms.lowered,
         backend,
         io_layout=io_layout,
-        options=options,
+        fp16=scheme == "fp16" and backend == "onnx",
+        options={**(integer if backend == "tflite" else {}), **wish.how.options, **(options or {})},
         verify=verify,
-        inputs=list(samples.arrays) if inputs is None else inputs,
+        inputs=samples if inputs is None else inputs,
         labels=labels,
+        reference=made.forms.reference,
         progress=step,
     )
-    made = {
-        "scheme": chosen.name,
-        "method": how.method,
-        "percentile": how.percentile if how.method == "percentile" else None,
-        "samples": len(samples.arrays),
-        "source": samples.kind,
-        "passes": [asdict(report) for report in reports],
-        "loss": [one.to_dict() for one in loss],
-    }
-    return replace(artifact, source=source_of(model), recipe={**artifact.recipe, "quantization": made})
+    recipe = {**artifact.recipe, "quantization": dict(made.record)}
+    return replace(artifact, source=source_of(model), recipe=recipe)
 
 
 @contextlib.contextmanager

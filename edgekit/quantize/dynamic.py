@@ -100,11 +100,14 @@ def integer_ops(model: ir.Model, names: frozenset[str]) -> None:
         kind = "ConvInteger" if node.op_type == "Conv" else "MatMulInteger"
         sums = make.op(kind, x, w, x_zero, w_zero, **_attributes(node))
         real = make.op("Cast", sums, to=int(ir.DataType.FLOAT))
-        shape = [-1] + [1] * (codes.ndim - 2) if kind == "ConvInteger" and scales.size > 1 else [-1]
+        # One element per output channel, which Conv has on its second axis.
+        shape = [-1] + [1] * (codes.ndim - 2) if kind == "ConvInteger" else [-1]
         both = make.op("Mul", x_scale, make.const(scales.reshape(shape)))
         result, bias = make.op("Mul", real, both), constant(operand(node, 2))
         if bias is not None:
-            result = make.op("Add", result, make.const(bias.reshape(shape) if bias.ndim == 1 else bias))
+            result = make.op(
+                "Add", result, make.const(bias.reshape(shape) if kind == "ConvInteger" else bias)
+            )
         make.replace(result)
 
 
