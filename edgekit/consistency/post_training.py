@@ -9,6 +9,7 @@ from typing import Any
 from edgekit.consistency import calibrate
 from edgekit.consistency.calibrate import Loss
 from edgekit.consistency.samples import Samples
+from edgekit.diagnostics import EdgekitError
 from edgekit.ir import Model
 from edgekit.lowering.onnx.emit import executable
 from edgekit.passes.pipeline import prepare
@@ -26,6 +27,9 @@ from edgekit.quantize import (
     quantize,
     scheme_named,
 )
+
+PERTURBED = 21
+"""The newest opset in which ONNX Runtime has the random ops that draw roundings anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,10 +128,23 @@ def post_training(model: Model, wish: Wish, given: Any, step: Callable[[str], No
     step("quantise")
     quantised, reports = quantize(plan, scheme, ranges, wish.keep)
     forms = Forms.of(quantised, plan, scheme, how, wish.keep)
-    forms = Forms(executable(forms.lowered), executable(forms.reference))
+    forms = Forms(executable(forms.lowered), _judged(forms.reference, scheme))
     loss = () if samples is None else calibrate.losses(model, forms.reference, samples.arrays)
     made = _record(wish, samples, loss)
     return Quantised(forms, samples, {**made, "passes": [asdict(report) for report in reports]})
+
+
+def _judged(reference: Model, scheme: Scheme) -> Model:
+    """Returns a reference in an opset in which its roundings can be drawn anew, where there is one.
+
+    A rounding of activations at run time that falls on the other side is a whole step of their range.
+    """
+    if scheme.form is not Form.DYNAMIC:
+        return executable(reference)
+    try:
+        return executable(reference, PERTURBED)
+    except EdgekitError:
+        return executable(reference)  # then nothing excuses such a step
 
 
 def _record(wish: Wish, samples: Samples | None, loss: tuple[Loss, ...]) -> dict[str, Any]:

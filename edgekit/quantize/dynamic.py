@@ -2,10 +2,11 @@
 
 The range of an activation is that of the tensor at hand, zero included; it gets 256 codes. ONNX's
 DynamicQuantizeLinear takes the range of the whole tensor. TFLite's hybrid kernels take one for each image
-of a convolution and for each row of a matrix, which is finer.
+of a convolution and for each row of a matrix, which is finer; XNNPACK computes a convolution of single
+pixels as a matrix, with a range for each pixel.
 
 Source: ONNX operator DynamicQuantizeLinear; for TFLite measured with LiteRT 2.3, whose plain and XNNPACK
-kernels agree to float precision where `asymmetric_quantize_inputs` is set.
+kernels agree to float precision but for single pixels, if `asymmetric_quantize_inputs` is set.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
-from edgekit.passes.edit import Maker, attribute, constant, operand, rank_of
+from edgekit.passes.edit import Maker, attribute, constant, operand, rank_of, static_shape
 from edgekit.quantize.roles import Role, Roles
 
 _LOWEST, _CODES = -128.0, 255.0
@@ -48,25 +49,38 @@ def simulate(model: ir.Model, names: frozenset[str], *, per_row: bool) -> None:
         x = operand(node, 0)
         if node.name not in names or x is None:
             continue
-        make = Maker(node)
-        rounded = _by_rows(make, x, node) if per_row else _by_tensor(make, x)
+        rounded = _rounded(Maker(node), x, _axes(node, x) if per_row else None)
         rounded.type, rounded.shape = x.type, x.shape
         node.replace_input_with(0, rounded)
 
 
-def _by_tensor(make: Maker, x: ir.Value) -> ir.Value:
-    return make.op("DequantizeLinear", *make.ops("DynamicQuantizeLinear", x, outputs=3))
-
-
-def _by_rows(make: Maker, x: ir.Value, node: ir.Node) -> ir.Value:
+def _axes(node: ir.Node, x: ir.Value) -> list[int]:
+    """Returns the axes that share a range in TFLite's kernels."""
     rank = rank_of(x)
     assert rank is not None
-    axes = make.ints(list(range(1, rank)) if node.op_type == "Conv" else [rank - 1])
+    if node.op_type != "Conv":
+        return [rank - 1]
+    return [1] if _is_of_pixels(node) else list(range(1, rank))
+
+
+def _is_of_pixels(node: ir.Node) -> bool:
+    sizes = static_shape(node.inputs[1]) or ()
+    steps = (*sizes[2:], *attribute(node, "strides", ()), attribute(node, "group", 1))
+    return all(step == 1 for step in steps) and not any(attribute(node, "pads", ()))
+
+
+def _rounded(make: Maker, x: ir.Value, axes: list[int] | None) -> ir.Value:
+    """Rounds to 256 codes over the range along axes; `None` takes the whole tensor.
+
+    Written in float ops, so that roundings can be drawn anew: one that falls on the other side moves a value
+    by a step of its range.
+    """
+    along = None if axes is None else make.ints(axes)
     zero, codes = make.const(np.float32(0)), make.const(np.float32(_CODES))
-    low = make.op("Min", make.op("ReduceMin", x, axes, keepdims=1), zero)
-    high = make.op("Max", make.op("ReduceMax", x, axes, keepdims=1), zero)
+    low = make.op("Min", make.op("ReduceMin", x, along, keepdims=1), zero)
+    high = make.op("Max", make.op("ReduceMax", x, along, keepdims=1), zero)
     width = make.op("Sub", high, low)
-    # A row of zeros has the scale 1: all its codes are that of zero.
+    # What is zero throughout has the scale 1: all its codes are that of zero.
     is_flat = make.op("Equal", width, zero)
     scale = make.op("Where", is_flat, make.const(np.float32(1)), make.op("Div", width, codes))
     lowest, highest = make.const(np.float32(_LOWEST)), make.const(np.float32(_LOWEST + _CODES))
