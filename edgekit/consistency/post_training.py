@@ -8,6 +8,7 @@ from typing import Any
 
 from edgekit.consistency import calibrate
 from edgekit.consistency.calibrate import Loss
+from edgekit.consistency.data import Preprocess
 from edgekit.consistency.samples import Samples
 from edgekit.diagnostics import EdgekitError
 from edgekit.ir import Model
@@ -41,12 +42,14 @@ class Wish:
         scheme: The scheme.
         calibration: How ranges follow from values.
         keep: Names of nodes of the prepared model that stay in float.
+        preprocess: What happens to images to calibrate with.
     """
 
     backend: str
     scheme: Scheme
     calibration: Calibration = field(default_factory=Calibration)
     keep: frozenset[str] = frozenset()
+    preprocess: Preprocess | None = None
 
     @classmethod
     def of(
@@ -59,6 +62,7 @@ class Wish:
         block_size: int | None = None,
         numerics: Numerics | None = None,
         keep: frozenset[str] = frozenset(),
+        preprocess: Preprocess | None = None,
     ) -> Wish:
         """Resolves names.
 
@@ -70,6 +74,7 @@ class Wish:
             block_size: Elements that share a scale, for a weight-only scheme; `None` leaves it open.
             numerics: What a target asks of scales and zero points.
             keep: Names of nodes that stay in float.
+            preprocess: What happens to images.
 
         Raises:
             EdgekitError: EK204 for unknown names, EK202 for bad numbers, EK403 for what the backend does not
@@ -78,7 +83,7 @@ class Wish:
         chosen = in_blocks(scheme_named(scheme), backend, block_size)
         chosen = chosen if numerics is None else chosen.under(numerics)
         bits = 8 if chosen.activations is None else 8 * chosen.activations.numpy.itemsize
-        return cls(backend, chosen, Calibration(method, percentile, bits), keep)
+        return cls(backend, chosen, Calibration(method, percentile, bits), keep, preprocess)
 
     @property
     def how(self) -> Native:
@@ -116,7 +121,7 @@ def post_training(model: Model, wish: Wish, given: Any, step: Callable[[str], No
             do not fit.
     """
     how, scheme = wish.how, wish.scheme
-    samples = calibrate.samples_for(model, given, required=scheme.is_calibrated)
+    samples = calibrate.samples_for(model, given, wish.preprocess, required=scheme.is_calibrated)
     step("simplify")
     plan = Plan.of(prepare(model).model)
     ranges: Mapping[str, tuple[float, float]] = {}
@@ -160,5 +165,6 @@ def _record(wish: Wish, samples: Samples | None, loss: tuple[Loss, ...]) -> dict
         "keep": sorted(wish.keep),
         "samples": 0 if samples is None else len(samples.arrays),
         "source": None if samples is None else samples.kind,
+        "notes": [] if samples is None else list(samples.notes),
         "loss": [one.to_dict() for one in loss],
     }

@@ -26,13 +26,13 @@ class Samples:
     """Inputs to verify with.
 
     Attributes:
-        kind: `given`, `golden` or `generated`.
-        arrays: One mapping from input names to arrays per sample.
+        kind: `given`, `golden` or `generated`; of calibration also `images`, `arrays`, `generator`.
+        arrays: One mapping from input names to arrays per sample; may be read only when it is looked at.
         notes: What the user should know of them.
     """
 
     kind: str
-    arrays: tuple[Sample, ...]
+    arrays: Sequence[Sample]
     notes: tuple[str, ...] = ()
 
 
@@ -55,7 +55,7 @@ def given_samples(model: Model, given: Given, count: int | None = None) -> Sampl
     if not sets:
         raise error("EK505", "no input samples were given")
     arrays = [s for one in sets for s in split(model.inputs, {k: np.asarray(v) for k, v in one.items()})]
-    ports = [_port(spec) for spec in model.inputs]
+    ports = ports_of(model)
     return Samples("given", tuple(check_inputs(ports, s) for s in arrays[:count]))
 
 
@@ -74,7 +74,7 @@ def golden_samples(model: Model, count: int) -> Samples | None:
     try:
         held = read_arrays(path, [spec.name for spec in model.inputs])
         arrays = {k: v for k, v in held.items() if not k.startswith(OUTPUT_PREFIX)}
-        ports = [_port(spec) for spec in model.inputs]
+        ports = ports_of(model)
         taken = split(model.inputs, {spec.name: arrays[spec.name] for spec in model.inputs})[:count]
         return Samples("golden", tuple(check_inputs(ports, s) for s in taken))
     except KeyError as problem:
@@ -184,6 +184,11 @@ def _parse(path: Path, names: Sequence[str]) -> dict[str, Array]:
         where=Where(file=str(path)),
         help="give a `.npz`, `.npy` or `.safetensors` file",
     )
+
+
+def ports_of(model: Model) -> list[Port]:
+    """Returns what a model takes, to hold samples against."""
+    return [_port(spec) for spec in model.inputs]
 
 
 def _port(spec: TensorSpec) -> Port:

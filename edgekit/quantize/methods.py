@@ -73,8 +73,10 @@ def _below(edges: Floats, starts: Floats, ends: Floats, counts: Floats) -> Float
     before = np.concatenate([[0.0], np.cumsum(counts)])
     place = np.searchsorted(starts, edges, side="right") - 1
     inside = np.maximum(place, 0)
-    width = np.maximum(ends[inside] - starts[inside], np.finfo(np.float64).tiny)
-    part = np.clip((edges - starts[inside]) / width, 0.0, 1.0)
+    width = ends[inside] - starts[inside]
+    # A bin without width lies wholly at or below every edge from there on.
+    part = np.divide(edges - starts[inside], width, out=np.ones(edges.shape), where=width > 0)
+    part = np.clip(part, 0.0, 1.0)
     return np.where(place < 0, 0.0, before[inside] + part * counts[inside])
 
 
