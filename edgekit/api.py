@@ -136,6 +136,13 @@ def quantize(
     calibrate: Any = None,
     method: str = "minmax",
     percentile: float = 99.99,
+    evaluate: Any = None,
+    labels_from: str | None = None,
+    equalise: bool = False,
+    bias_correction: bool = False,
+    auto: bool = False,
+    max_drop: float | None = None,
+    sensitivity: bool = False,
     require_full_integer: bool = False,
     integer_io: bool = False,
     exact_functions: bool = False,
@@ -157,6 +164,14 @@ def quantize(
             beside the model.
         method: `minmax` or `percentile`.
         percentile: Share of the values in percent that lies inside the range (`percentile`).
+        evaluate: Samples to judge with: a file (`.csv` too) or arrays, with labels or without; else those to
+            calibrate with, of which some are held out where anything is chosen by what it does to them.
+        labels_from: The array, or the column of a table, with the class of each sample; by default `labels`.
+        equalise: Try cross-layer equalisation; it is taken if less is lost.
+        bias_correction: Try bias correction; it is taken if less is lost.
+        auto: Search until `max_drop` holds (1 % if it is not given): options first, then layers in float.
+        max_drop: The largest share of right answers, of agreeing answers or of noise that may be lost.
+        sensitivity: Rank the layers by what they cost.
         require_full_integer: Refuse a model of which an op would stay in float (TFLite).
         integer_io: Give public inputs and outputs as integers (TFLite).
         exact_functions: Look functions such as HARD_SWISH up in tables where kernels are not exact (TFLite).
@@ -169,34 +184,24 @@ def quantize(
 
     Returns:
         The artifact. Its verdict is on the artifact against the QDQ model in ONNX Runtime; what the
-        quantisation itself costs against the float model is in `recipe["quantization"]["loss"]`.
+        quantisation itself costs against the float model is in `recipe["quantization"]["accuracy"]`. If it
+        costs more than `max_drop`, the best that was found is returned, with EK405 in its diagnostics.
 
     Raises:
         EdgekitError: EK403 if the model cannot be quantised, EK402 if full integers are required and not
             possible, EK204 for an unknown scheme or method, else as `convert`.
     """
-    from edgekit.consistency import calibrate as calibration
+    from edgekit.consistency import budget
+    from edgekit.consistency.auto import Wanted, tune
+    from edgekit.consistency.trial import Bench, Choice
     from edgekit.lowering.backends import source_of
-    from edgekit.lowering.onnx.emit import executable
     from edgekit.passes.pipeline import prepare
-    from edgekit.quantize import Calibration, Plan, observed_names, scheme_named
-    from edgekit.quantize import quantize as insert
+    from edgekit.quantize import Calibration, Plan, scheme_named
 
     step = progress or (lambda stage: None)
-    chosen, how = scheme_named(scheme), Calibration(method, percentile)
-    if not isinstance(source, Model):
-        step("import")
-    model = source if isinstance(source, Model) else load(source, **load_options)
-    samples = calibration.calibration_samples(model, calibrate)
-    step("simplify")
-    prepared = prepare(model)
-    plan = Plan.of(prepared.model)
-    step("calibrate")
-    ranges = calibration.observe_ranges(executable(plan.model), samples.arrays, observed_names(plan), how)
-    step("quantise")
-    qdq, reports = insert(plan, chosen, ranges)
-    runnable = executable(qdq)
-    loss = calibration.losses(model, runnable, samples.arrays)
+    start = Choice(scheme_named(scheme), Calibration(method, percentile))
+    limit = 0.01 if auto and max_drop is None else max_drop
+    wanted = Wanted(equalise, bias_correction, auto, limit, require_full_integer, sensitivity)
     options: dict[str, Any] = {}
     if backend == "tflite":
         options = {
@@ -206,8 +211,16 @@ def quantize(
         }
     elif require_full_integer or integer_io or exact_functions:
         raise error("EK202", f"`{backend}` has no integer kernels to choose")
+    if not isinstance(source, Model):
+        step("import")
+    model = source if isinstance(source, Model) else load(source, **load_options)
+    data, samples = budget.data_for(model, calibrate, evaluate, labels_from, hold_out=wanted.tries)
+    step("simplify")
+    bench = Bench(model, Plan.of(prepare(model).model), data)
+    step("quantise")
+    tuned = tune(bench, start, wanted)
     artifact = convert(
-        runnable,
+        tuned.trial.model,
         backend,
         io_layout=io_layout,
         options=options,
@@ -216,16 +229,20 @@ def quantize(
         labels=labels,
         progress=step,
     )
+    account = budget.account(bench, tuned, wanted, artifact if verify else None)
     made = {
-        "scheme": chosen.name,
-        "method": how.method,
-        "percentile": how.percentile if how.method == "percentile" else None,
-        "samples": len(samples.arrays),
+        "scheme": scheme,
+        "samples": len(data.fit),
         "source": samples.kind,
-        "passes": [asdict(report) for report in reports],
-        "loss": [one.to_dict() for one in loss],
+        "passes": [asdict(report) for report in tuned.trial.reports],
+        **account.to_dict(),
     }
-    return replace(artifact, source=source_of(model), recipe={**artifact.recipe, "quantization": made})
+    return replace(
+        artifact,
+        source=source_of(model),
+        recipe={**artifact.recipe, "quantization": made},
+        diagnostics=(*artifact.diagnostics, *account.diagnostics()),
+    )
 
 
 @contextlib.contextmanager

@@ -92,12 +92,9 @@ def accuracies(
         step = steps.get(name)
         lsb = None if step is None or delta.max_abs is None else delta.max_abs / step
         classes = [(classes_of(a), classes_of(b)) for a, b in pairs]
-        rows.append(
-            Accuracy(
-                name, form, len(pairs), delta.sqnr_db, delta.cosine, delta.max_abs, delta.low, delta.high,
-                lsb, _agreement(classes), _agreement([(l, b) for l, (_, b) in zip(labels, classes, strict=True)]),
-            )
-        )  # fmt: skip
+        right = [(label, found) for label, (_, found) in zip(labels, classes, strict=True)]
+        numbers = (delta.sqnr_db, delta.cosine, delta.max_abs, delta.low, delta.high, lsb)
+        rows.append(Accuracy(name, form, len(pairs), *numbers, _agreement(classes), _agreement(right)))
     return tuple(rows)
 
 

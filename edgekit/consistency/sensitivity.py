@@ -1,10 +1,10 @@
 """Which layers cost how much: estimated for all in one run, measured for the worst by leaving them in float.
 
-The estimate of a layer is the noise that rounding its weights, or the activations that it reads, adds to its own
-result while all else is float, relative to the result: the mean over channels of noise power by signal power,
-at most 1 for a channel. That noise of layers adds up, and that the rest of the model passes it on as it is, is
-the assumption; so the layers with the highest estimates are each kept in float once, and what the outputs
-gain is measured.
+The estimate of a layer is the noise that rounding its weights, or the activations that it reads, adds to its
+own result while all else is float, relative to the result: the mean over channels of noise power by signal
+power, at most 1 for a channel. That noise of layers adds up, and that the rest of the model passes it on as
+it is, is the assumption; so the layers with the highest estimates are each kept in float once, and what the
+outputs gain is measured.
 """
 
 from __future__ import annotations

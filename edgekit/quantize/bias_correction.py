@@ -1,11 +1,11 @@
 """Bias correction: what rounding the weights adds to the mean of a layer's result is taken off its bias.
 
-With rounded weights W + E a layer gives `(W + E) x + b`; its mean is off by `E E[x]` (the same formula for a
-convolution, with the mean over positions as well). That is known exactly once the mean of the input is, so one
-run of the float model over the calibration samples is enough for all layers. M. Nagel, M. van Baalen,
-T. Blankevoort, M. Welling, "Data-Free Quantization Through Weight Equalization and Bias Correction", ICCV 2019,
-derive E[x] from batch normalisation; here it is measured, border effects of padding included, because the
-mean is taken for each position of the input.
+With rounded weights W + D a layer gives `(W + D) x + b`; its mean is off by D times the mean of x (the same
+for a convolution, with the mean over positions as well). That is known exactly once the mean of the input is,
+so one run of the float model over the calibration samples is enough for all layers. M. Nagel, M. van Baalen,
+T. Blankevoort, M. Welling, "Data-Free Quantization Through Weight Equalization and Bias Correction", ICCV
+2019, derive that mean from batch normalisation; here it is measured, border effects of padding included,
+because it is taken for each position of the input.
 
 What rounding and cutting of activations add is not corrected: rounding has no mean to first order.
 """
@@ -48,7 +48,7 @@ def call(model: ir.Model, quantised: ir.Model, means: Mapping[str, Array]) -> Pa
     rounded = {n.name: n for n in quantised.graph if n.name}
     count = 0
     for node in _layers(model.graph):
-        twin, x = rounded.get(node.name), node.inputs[0]
+        twin, x = rounded.get(node.name or ""), node.inputs[0]
         weights = constant(operand(node, 1))
         kept = None if twin is None else dequantised(operand(twin, 1))
         mean = means.get(x.name or "") if x is not None else None
@@ -104,7 +104,8 @@ def mean_of_result(node: ir.Node, x: Array, weights: Array) -> Array:
     groups = int(attribute(node, "group", 1))
     taps = _taps(node, x, weights.shape[2:])  # (inputs, positions of the kernel)
     split = weights.reshape(groups, weights.shape[0] // groups, weights.shape[1], -1)
-    return np.einsum("goik,gik->go", split, taps.reshape(groups, weights.shape[1], -1)).reshape(-1)
+    held = np.einsum("goik,gik->go", split, taps.reshape(groups, weights.shape[1], -1))
+    return np.asarray(held.reshape(-1))
 
 
 def _taps(node: ir.Node, x: Array, kernel: tuple[int, ...]) -> Array:

@@ -14,8 +14,8 @@ M. Nagel, M. van Baalen, T. Blankevoort, M. Welling, "Data-Free Quantization Thr
 Bias Correction", ICCV 2019, choose s_i = sqrt(r_i / q_i) with r_i the range of row i of A and q_i of column i
 of B: then the two ranges are equal, and the product of the channels' shares of the whole ranges is largest.
 That is the right choice where A and B have one scale each. Where each output channel has its own scale, rows
-of A may have any range; what still shares a scale is the activation y. Then r_i is the range of y in channel i
-over the calibration data, the rows of B count relative to their own largest element, and a depthwise B, of
+of A may have any range; what still shares a scale is the activation y. Then r_i is the range of y in channel
+i over the calibration data, the rows of B count relative to their own largest element, and a depthwise B, of
 which every channel has its own scale, limits nothing: s_i = r_i.
 """
 
@@ -113,7 +113,8 @@ class _Work:
         """Divides the first of a pair by factors and multiplies the second."""
         first, second = self._weights(pair.first), self._weights(pair.second)
         axis = _rows(pair.first)
-        self.weights[pair.first] = first / factors.reshape([-1 if i == axis else 1 for i in range(first.ndim)])
+        shape = [-1 if i == axis else 1 for i in range(first.ndim)]
+        self.weights[pair.first] = first / factors.reshape(shape)
         bias = self.biases.get(pair.first, constant(operand(pair.first, 2)))
         if bias is not None:
             self.biases[pair.first] = bias / factors
@@ -162,7 +163,8 @@ def _by_input(node: ir.Node, weights: Array) -> Array:
     """Returns the largest magnitude of the weights of each input channel, of shape (inputs,)."""
     held = np.abs(weights)
     if node.op_type != "Conv":
-        return np.asarray(np.moveaxis(held, input_axis(node), 0).reshape(held.shape[input_axis(node)], -1).max(1))
+        moved = np.moveaxis(held, input_axis(node), 0)
+        return np.asarray(moved.reshape(len(moved), -1).max(1))
     groups = int(attribute(node, "group", 1))
     split = held.reshape(groups, held.shape[0] // groups, held.shape[1], -1)
     return np.asarray(split.max(axis=(1, 3)).reshape(-1))

@@ -134,9 +134,7 @@ class _Tool:
 
     def _twin(self, node: ir.Node, chosen: set[int], kind: str) -> ir.Value:
         inputs = [
-            v
-            if v is None or i in chosen or producer(v, "DequantizeLinear") is None
-            else self._real(node, i)
+            v if v is None or i in chosen or producer(v, "DequantizeLinear") is None else self._real(node, i)
             for i, v in enumerate(node.inputs)
         ]
         made = ir.Node(node.domain, node.op_type, inputs, list(node.attributes.values()))

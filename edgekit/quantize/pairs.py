@@ -7,7 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 import onnx_ir as ir
 
-from edgekit.passes.edit import attribute, constant, is_constant, only_consumer, operand, rank_of, static_shape
+from edgekit.passes.edit import (
+    attribute,
+    constant,
+    is_constant,
+    only_consumer,
+    operand,
+    rank_of,
+    static_shape,
+)
 from edgekit.quantize.roles import Role, role_of, weights_of
 
 _POOLS = frozenset(("MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool"))
@@ -68,7 +76,8 @@ def _pair(first: ir.Node) -> Pair | str:
     axis = channel_axis(first)
     if channels is None or axis is None:
         return "its shape is not known"
-    value, repeat, between = first.outputs[0], 1, []
+    between: list[ir.Node] = []
+    value, repeat = first.outputs[0], 1
     while True:
         after = only_consumer(value)
         if after is None:
@@ -113,8 +122,9 @@ def _spread(node: ir.Node, axis: int) -> int | None:
     """Returns into how many neighbours along the channel axis a node spreads each channel."""
     if node.op_type == "ReduceMean":
         axes, rank = constant(operand(node, 1)), rank_of(node.inputs[0])
-        fits = axes is not None and rank is not None and axes.size
-        return 1 if fits and all(int(a) % rank > axis for a in axes.reshape(-1)) else None
+        if axes is None or rank is None or not axes.size:
+            return None
+        return 1 if all(int(a) % rank > axis for a in axes.reshape(-1)) else None
     if node.op_type not in ("Flatten", "Reshape"):
         return 1
     before, after = node.inputs[0], node.outputs[0]
