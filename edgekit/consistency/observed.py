@@ -57,6 +57,22 @@ def spans_of(model: Model, samples: Sequence[Sample], axes: Mapping[str, int]) -
     return spans
 
 
+def lowest_tops(model: Model, samples: Sequence[Sample], axes: Mapping[str, int]) -> dict[str, float]:
+    """Returns the lowest of the largest entries of all rows of tensors.
+
+    Args:
+        model: A float model, in an opset that the runtime executes.
+        samples: Inputs to run.
+        axes: The axis along which the rows of each tensor lie, by its name.
+    """
+    tops: dict[str, float] = {}
+    for given in _runs(model, samples, list(axes)) if axes else ():
+        for name in given.keys() & set(axes):
+            top = float(given[name].max(axis=axes[name]).min(initial=np.inf))
+            tops[name] = min(top, tops.get(name, np.inf))
+    return tops
+
+
 def _runs(model: Model, samples: Sequence[Sample], names: Sequence[str]) -> Iterator[dict[str, Array]]:
     public = {spec.name for spec in (*model.inputs, *model.outputs)}
     inner = [name for name in names if name not in public]

@@ -17,14 +17,23 @@ from edgekit.consistency.accuracy import (
     noise_of,
 )
 from edgekit.consistency.calibrate import observe_ranges
-from edgekit.consistency.observed import means_of, spans_of
+from edgekit.consistency.observed import lowest_tops, means_of, spans_of
 from edgekit.consistency.oracle import Oracle
 from edgekit.consistency.samples import Sample
 from edgekit.consistency.steps import step_of
 from edgekit.ir import Model
 from edgekit.lowering.onnx.emit import executable
 from edgekit.passes.report import PassReport
-from edgekit.quantize import Calibration, Plan, Scheme, bias_correction, equalise, observed_names, quantize
+from edgekit.quantize import (
+    Calibration,
+    Plan,
+    Scheme,
+    bias_correction,
+    equalise,
+    observed_names,
+    quantize,
+    saturation,
+)
 from edgekit.quantize.pairs import Apart
 
 HELD_OUT = 3
@@ -201,9 +210,11 @@ class Bench:
         if key not in self._ranges:
             plan = self.plan_of(choice)
             self.runs += 1
-            self._ranges[key] = observe_ranges(
-                executable(plan.model), self.data.fit, observed_names(plan), choice.calibration
-            )
+            model, graph = executable(plan.model), plan.model.ir.graph
+            ranges = observe_ranges(model, self.data.fit, observed_names(plan), choice.calibration)
+            axes = {name: held.axis for name, held in saturation.softmaxed(graph).items()}
+            tops = lowest_tops(model, self.data.fit, axes)
+            self._ranges[key] = saturation.narrowed(graph, ranges, tops)
         return self._ranges[key]
 
     def _equalised_plan(self, per_channel: bool) -> Plan:
