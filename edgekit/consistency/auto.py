@@ -14,7 +14,8 @@ from edgekit.passes.edit import constant, operand
 from edgekit.quantize import Calibration
 from edgekit.quantize.roles import weights_of
 
-_TOLD = "`{node}` ({op})"
+_NAMED = 3
+"""Nodes that a step names; of the others it tells how many."""
 PRUNED = 8
 """Islands up to which each is tried without."""
 _OTHER_RANGES = (Calibration("percentile", 99.99), Calibration("percentile", 99.9))
@@ -176,9 +177,7 @@ class _Search:
 
     def _island(self, units: Sequence[Layer], start: Choice) -> bool:
         """Tries to keep some layers; tells whether the budget holds then."""
-        names = ", ".join(_TOLD.format(node=one.node, op=one.op) for one in units[:3])
-        more = f" and {len(units) - 3} more" if len(units) > 3 else ""
-        what = f"{names}{more} in float"
+        what = _in_float(sorted(_nodes(units)))
         try:
             trial = self.bench.tried(replace(start, keep=start.keep | _nodes(units)))
         except EdgekitError as problem:
@@ -208,6 +207,12 @@ def _units(layers: Sequence[Layer]) -> tuple[Layer, ...]:
 
 def _nodes(units: Sequence[Layer]) -> frozenset[str]:
     return frozenset(name for one in units for name in one.keep)
+
+
+def _in_float(names: Sequence[str]) -> str:
+    told = ", ".join(f"`{name}`" for name in names[:_NAMED])
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f"{told}{more} in float"
 
 
 def _is_same(one: Trial, other: Trial) -> bool:

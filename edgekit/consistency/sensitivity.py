@@ -27,6 +27,8 @@ PROBED = 8
 """Samples that the estimate runs at most."""
 CONFIRMED = 4
 """Layers that are left out, each in a run of its own."""
+NEAR = 0.1
+"""Part of a layer's worst noise from which another kind of rounding must go too for the layer to be better."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ class Layer:
         line: Line in it.
         weights: Estimated noise of its weights, relative to its result; `None` if they are not rounded.
         activations: Estimated noise of what it reads (or of its result, where that is an output).
-        keep: The nodes that are in float when its worse part is.
+        keep: The nodes that are in float when all that matters of it is.
         drop: Measured: what the model loses with those in float; `None` if it was not measured.
         noise: Measured: the share of noise in the outputs then.
     """
@@ -111,8 +113,8 @@ def _without(bench: Bench, choice: Choice) -> Trial | None:
 
 
 def _estimates(bench: Bench, choice: Choice) -> list[Layer]:
-    plan = bench.plan_of(choice)
-    model, probes = instrument(plan.model, bench.quantised(choice))
+    plain, quantised = bench.quantised(choice)
+    model, probes = instrument(plain, quantised)
     if not probes:
         return []
     powers: dict[str, Array] = {}
@@ -121,7 +123,7 @@ def _estimates(bench: Bench, choice: Choice) -> list[Layer]:
         for sample in bench.data.fit[:PROBED]:
             for name, value in oracle.run(sample).items():
                 powers[name] = powers.get(name, 0.0) + np.asarray(value, np.float64)
-    nodes = {n.name: n for n in plan.model.ir.graph}
+    nodes = {n.name: n for n in plain.ir.graph}
     found: dict[str, list[tuple[Probe, float]]] = {}
     for probe in probes:
         found.setdefault(probe.node, []).append((probe, _relative(powers, probe)))
@@ -135,7 +137,8 @@ def _relative(powers: Mapping[str, Array], probe: Probe) -> float:
 
 
 def _layer(node: Any, held: Sequence[tuple[Probe, float]]) -> Layer:
-    worst = max(held, key=lambda item: item[1])[0]
+    limit = NEAR * max(noise for _, noise in held)
+    keep = frozenset[str]().union(*(probe.keep for probe, noise in held if noise >= limit))
     origin = origin_of(node)
     parts = {
         kind: max((noise for probe, noise in held if probe.kind == kind), default=None)
@@ -149,5 +152,5 @@ def _layer(node: Any, held: Sequence[tuple[Probe, float]]) -> Layer:
         origin.line,
         parts["weights"],
         parts["activations"],
-        tuple(sorted(worst.keep)),
+        tuple(sorted(keep)),
     )

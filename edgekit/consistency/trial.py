@@ -178,32 +178,32 @@ class Bench:
             EdgekitError: EK403 if nothing is left to quantise; as `Runner.run`.
         """
         if choice not in self._trials:
-            model, reports = self._quantised(choice)
+            _, model, reports = self._quantised(choice)
             runnable = executable(model)
             rows = self.rows(Form.SIMULATED, runnable, self.outputs_of(runnable))
             noise = max((noise_of(row) for row in rows), default=0.0)
             self._trials[choice] = Trial(choice, runnable, reports, rows, self.drop(rows), noise)
         return self._trials[choice]
 
-    def quantised(self, choice: Choice) -> Model:
-        """Returns the QDQ model of a choice, as the hub has it."""
-        return self._quantised(choice)[0]
+    def quantised(self, choice: Choice) -> tuple[Model, Model]:
+        """Returns the float model that a choice comes to, and the QDQ model made of it, as the hub has them."""
+        return self._quantised(choice)[:2]
 
     def plan_of(self, choice: Choice) -> Plan:
         """Returns the float model of a choice: equalised or as it is."""
         return self._equalised_plan(choice.scheme.per_channel) if choice.equalise else self.plan
 
-    def _quantised(self, choice: Choice) -> tuple[Model, tuple[PassReport, ...]]:
+    def _quantised(self, choice: Choice) -> tuple[Model, Model, tuple[PassReport, ...]]:
         plan, ranges = self.plan_of(choice), self._ranges_of(choice)
         made, reports = quantize(plan, choice.scheme, ranges, choice.keep)
         if not choice.bias_correction:
-            return made, reports
+            return plan.model, made, reports
         work = plan.model.ir.clone()
         self.runs += 1
         means = means_of(executable(plan.model), self.data.fit, bias_correction.watched(work.graph))
         corrected = bias_correction.call(work, made.ir, means)
         again = replace(plan, model=replace(plan.model, ir=work), reports=(*plan.reports, corrected))
-        return quantize(again, choice.scheme, ranges, choice.keep)
+        return again.model, *quantize(again, choice.scheme, ranges, choice.keep)
 
     def _ranges_of(self, choice: Choice) -> Mapping[str, tuple[float, float]]:
         key = (choice.equalise, choice.equalise and choice.scheme.per_channel, choice.calibration)
