@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -67,6 +67,7 @@ def convert(
     tolerance: float | Mapping[str, float] | None = None,
     labels: str | None = None,
     options: Mapping[str, Any] | None = None,
+    reference: Model | None = None,
     progress: Progress | None = None,
     **load_options: Any,
 ) -> Artifact:
@@ -85,6 +86,8 @@ def convert(
         tolerance: Largest error as a fraction of an output's range, for all or by output name.
         labels: Text of a label file to store in the artifact.
         options: Options that only this backend has, by name.
+        reference: A model with the same inputs and outputs that the artifact must agree with, in place of
+            the source: one that spells out a rounding which the backend does by itself.
         progress: Called with the name of each stage as it starts.
         load_options: Passed to `load`.
 
@@ -124,7 +127,7 @@ def convert(
     step("verify")
     here = stand_in_for(backend, recipe)
     runnable = artifact if here is None else build(model, prepared, here)
-    verification = verify_artifact(model, runnable, inputs=inputs, tolerance=tolerance)
+    verification = verify_artifact(reference or model, runnable, inputs=inputs, tolerance=tolerance)
     return artifact.with_verification(verification if here is None else verdict_by(verification))
 
 
@@ -136,6 +139,9 @@ def quantize(
     calibrate: Any = None,
     method: str = "minmax",
     percentile: float = 99.99,
+    block_size: int | None = None,
+    keep: Iterable[str] = (),
+    numerics: Any = None,
     evaluate: Any = None,
     labels_from: str | None = None,
     equalise: bool = False,
@@ -150,6 +156,7 @@ def quantize(
     verify: bool = True,
     inputs: Any = None,
     labels: str | None = None,
+    options: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
     **load_options: Any,
 ) -> Artifact:
@@ -157,13 +164,17 @@ def quantize(
 
     Args:
         source: A `Model`, or anything that `load` takes.
-        backend: `tflite`, or `onnx` for the QDQ model itself.
-        scheme: `int8` (weights with one scale per output channel) or `int8-per-tensor`.
+        backend: `tflite`, `onnx`, `coreml` or `tvm`.
+        scheme: `int8` (weights with one scale per output channel), `int8-per-tensor`, `uint8`, `int16x8`,
+            `dynamic`, `fp16`, `w8` or `w4`; `edgekit.quantize.SCHEMES` says what each is.
         calibrate: Samples that show the ranges of the activations: a file (`.npz`, `.npy`,
             `.safetensors`), one sample, or an iterable of samples by input name; else the golden samples
-            beside the model.
-        method: `minmax` or `percentile`.
+            beside the model. `dynamic`, `fp16`, `w8` and `w4` need none.
+        method: `minmax`, `percentile`, `entropy` or `mse`.
         percentile: Share of the values in percent that lies inside the range (`percentile`).
+        block_size: Elements of weights that share a scale (`w8`, `w4`); 0 for all of an output channel.
+        keep: Names of nodes of the prepared model that stay in float.
+        numerics: An `edgekit.quantize.Numerics`: what a target asks of scales and zero points.
         evaluate: Samples to judge with: a file (`.csv` too) or arrays, with labels or without; else those to
             calibrate with, of which some are held out where anything is chosen by what it does to them.
         labels_from: The array, or the column of a table, with the class of each sample; by default `labels`.
@@ -176,9 +187,10 @@ def quantize(
         integer_io: Give public inputs and outputs as integers (TFLite).
         exact_functions: Look functions such as HARD_SWISH up in tables where kernels are not exact (TFLite).
         io_layout: `source` keeps the layout of public inputs and outputs; `nhwc` changes image-like ones.
-        verify: Compare the artifact with the QDQ model that it was made from.
+        verify: Compare the artifact with the quantised model that it was made from.
         inputs: Inputs to verify with; else the calibration samples.
         labels: Text of a label file to store in the artifact.
+        options: Further options that only this backend has, by name.
         progress: Called with the name of each stage as it starts.
         load_options: Passed to `load`.
 
@@ -188,55 +200,63 @@ def quantize(
         costs more than `max_drop`, the best that was found is returned, with EK405 in its diagnostics.
 
     Raises:
-        EdgekitError: EK403 if the model cannot be quantised, EK402 if full integers are required and not
-            possible, EK204 for an unknown scheme or method, else as `convert`.
+        EdgekitError: EK403 if the model cannot be quantised or the backend does not compute the scheme,
+            EK402 if full integers are required and not possible, EK204 for an unknown scheme or method, else
+            as `convert`.
     """
     from edgekit.consistency import budget
     from edgekit.consistency.auto import Wanted, tune
+    from edgekit.consistency.post_training import Wish
     from edgekit.consistency.trial import Bench, Choice
     from edgekit.lowering.backends import source_of
     from edgekit.passes.pipeline import prepare
-    from edgekit.quantize import Calibration, Plan, scheme_named
+    from edgekit.quantize import Plan
 
     step = progress or (lambda stage: None)
-    start = Choice(scheme_named(scheme), Calibration(method, percentile))
+    wish = Wish.of(
+        backend,
+        scheme,
+        method=method,
+        percentile=percentile,
+        block_size=block_size,
+        numerics=numerics,
+        keep=frozenset(keep),
+    )
     limit = 0.01 if auto and max_drop is None else max_drop
     wanted = Wanted(equalise, bias_correction, auto, limit, require_full_integer, sensitivity)
-    options: dict[str, Any] = {}
-    if backend == "tflite":
-        options = {
-            "require_full_integer": require_full_integer,
-            "integer_io": integer_io,
-            "exact_functions": exact_functions,
-        }
-    elif require_full_integer or integer_io or exact_functions:
+    integer = {
+        "require_full_integer": require_full_integer,
+        "integer_io": integer_io,
+        "exact_functions": exact_functions,
+    }
+    if backend != "tflite" and any(integer.values()):
         raise error("EK202", f"`{backend}` has no integer kernels to choose")
     if not isinstance(source, Model):
         step("import")
     model = source if isinstance(source, Model) else load(source, **load_options)
-    data, samples = budget.data_for(model, calibrate, evaluate, labels_from, hold_out=wanted.tries)
+    required = wish.scheme.is_calibrated
+    data, samples = budget.data_for(
+        model, calibrate, evaluate, labels_from, required=required, hold_out=wanted.tries
+    )
     step("simplify")
     bench = Bench(model, Plan.of(prepare(model).model), data)
     step("quantise")
-    tuned = tune(bench, start, wanted)
+    tuned = tune(bench, Choice(wish), wanted)
+    given = list(samples.arrays) or None
     artifact = convert(
-        tuned.trial.model,
+        tuned.trial.forms.lowered,
         backend,
         io_layout=io_layout,
-        options=options,
+        fp16=scheme == "fp16" and backend == "onnx",
+        options={**(integer if backend == "tflite" else {}), **wish.how.options, **(options or {})},
         verify=verify,
-        inputs=list(samples.arrays) if inputs is None else inputs,
+        inputs=given if inputs is None else inputs,
         labels=labels,
+        reference=tuned.trial.forms.reference,
         progress=step,
     )
     account = budget.account(bench, tuned, wanted, artifact if verify else None)
-    made = {
-        "scheme": scheme,
-        "samples": len(data.fit),
-        "source": samples.kind,
-        "passes": [asdict(report) for report in tuned.trial.reports],
-        **account.to_dict(),
-    }
+    made = {**account.to_dict(), "samples": len(data.fit), "source": samples.kind}
     return replace(
         artifact,
         source=source_of(model),

@@ -86,7 +86,7 @@ def accuracies(
         One entry per output.
     """
     rows = []
-    for name in reference[0]:
+    for name in reference[0] if reference else ():
         pairs = [(a[name], b[name]) for a, b in zip(reference, actual, strict=True)]
         delta = compare_tensor(name, pairs, Tolerance(1.0))
         step = steps.get(name)

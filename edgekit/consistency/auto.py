@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from functools import partial
 from typing import Any
 
 from edgekit.consistency.sensitivity import Layer, rank
 from edgekit.consistency.trial import Bench, Choice, Trial
 from edgekit.diagnostics import EdgekitError
 from edgekit.passes.edit import constant, operand
-from edgekit.quantize import Calibration
 from edgekit.quantize.roles import weights_of
 
 _NAMED = 3
 """Nodes that a step names; of the others it tells how many."""
 PRUNED = 8
 """Islands up to which each is tried without."""
-_OTHER_RANGES = (Calibration("percentile", 99.99), Calibration("percentile", 99.9))
+_OTHER_RANGES = (
+    ("percentile", 99.99, "ranges of 99.99 % of the values"),
+    ("percentile", 99.9, "ranges of 99.9 % of the values"),
+    ("mse", 99.99, "ranges of the least error"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +127,10 @@ class _Search:
     steps: list[Step] = field(default_factory=list)
     layers: tuple[Layer, ...] = ()
     kept: tuple[Layer, ...] = ()
+    first: Trial = field(init=False)
 
     def __post_init__(self) -> None:
+        self.first = self.best
         self._note("as asked for", self.best, True, "the start")
 
     @property
@@ -136,10 +140,7 @@ class _Search:
 
     def options(self) -> None:
         """Tries what costs nothing on the device; what makes it worse is not taken."""
-        for what, change in self._changes():
-            choice = change(self.best.choice)
-            if choice == self.best.choice:
-                continue
+        for what, choice in self._changes():
             trial = self.bench.tried(choice)
             if _is_same(trial, self.best):
                 self._note(what, trial, False, "it changes nothing here")
@@ -149,15 +150,16 @@ class _Search:
             else:
                 self._note(what, trial, False, _gain(trial, self.best))
 
-    def _changes(self) -> Iterator[tuple[str, Callable[[Choice], Choice]]]:
+    def _changes(self) -> Iterator[tuple[str, Choice]]:
         asked, free = self.wanted, self.wanted.auto
         if asked.equalise or (free and not self.holds):
-            yield "cross-layer equalisation", partial(replace, equalise=True)
+            yield "cross-layer equalisation", replace(self.best.choice, equalise=True)
         if asked.bias_correction or (free and not self.holds):
-            yield "bias correction", partial(replace, bias_correction=True)
-        for other in _OTHER_RANGES:
-            if free and not self.holds:
-                yield f"ranges of {other.percentile} % of the values", partial(replace, calibration=other)
+            yield "bias correction", replace(self.best.choice, bias_correction=True)
+        is_calibrated = self.best.choice.wish.scheme.is_calibrated
+        for method, percentile, what in _OTHER_RANGES if free and is_calibrated else ():
+            if not self.holds:
+                yield what, self.best.choice.calibrated(method, percentile)
 
     def islands(self) -> None:
         """Keeps the fewest of the costliest layers in float with which the budget holds."""
@@ -174,12 +176,22 @@ class _Search:
             low, high = (low, middle) if self._island(units[:middle], start) else (middle, high)
         for layer in self.kept[:-1] if len(self.kept) <= PRUNED else ():  # the last is needed: that was tried
             self._island(tuple(one for one in self.kept if one is not layer), start)
+        if self.holds:
+            self._asked_ranges()
+
+    def _asked_ranges(self) -> None:
+        """Goes back to the ranges asked for if they are no worse now: others may cut off what is to come."""
+        asked = self.first.choice.wish.calibration
+        trial = self.bench.tried(self.best.choice.calibrated(asked.method, asked.percentile))
+        if trial is not self.best and trial.drop <= self.best.drop:
+            self._note("the ranges asked for, with these layers in float", trial, True, "they are no worse")
+            self.best = trial
 
     def _island(self, units: Sequence[Layer], start: Choice) -> bool:
         """Tries to keep some layers; tells whether the budget holds then."""
         what = _in_float(sorted(_nodes(units)))
         try:
-            trial = self.bench.tried(replace(start, keep=start.keep | _nodes(units)))
+            trial = self.bench.tried(start.keeping(_nodes(units)))
         except EdgekitError as problem:
             if problem.diagnostics[0].code != "EK403":
                 raise

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from edgekit.artifact import Artifact
 from edgekit.consistency.accuracy import Accuracy, Form, Labels
 from edgekit.consistency.auto import Tuned, Wanted
-from edgekit.consistency.calibrate import MOST, calibration_samples
+from edgekit.consistency.calibrate import MOST, samples_for
 from edgekit.consistency.labelled import golden_file, labelled_samples, labels_beside
+from edgekit.consistency.post_training import record
 from edgekit.consistency.samples import Samples
 from edgekit.consistency.trial import Bench, Data
 from edgekit.diagnostics import Diagnostic, EdgekitError, Severity
@@ -23,7 +24,7 @@ SCORED = 64
 
 
 def data_for(
-    model: Model, calibrate: Any, evaluate: Any, labels_from: str | None, *, hold_out: bool
+    model: Model, calibrate: Any, evaluate: Any, labels_from: str | None, *, required: bool, hold_out: bool
 ) -> tuple[Data, Samples]:
     """Finds the samples.
 
@@ -32,6 +33,7 @@ def data_for(
         calibrate: What to calibrate with; see `calibration_samples`.
         evaluate: What to judge with: a file or arrays; see `labelled_samples`.
         labels_from: The array or column with the labels.
+        required: Whether there must be samples to calibrate with.
         hold_out: Whether some samples must judge only, where none are given for that.
 
     Returns:
@@ -46,7 +48,7 @@ def data_for(
     if source is not None and source.suffix == ".csv":
         samples, labels = labelled_samples(model, source, labels_from, MOST)
     else:
-        samples = calibration_samples(model, calibrate)
+        samples = samples_for(model, calibrate, required=required) or Samples("none", ())
         count = len(samples.arrays)
         known = source is not None and evaluate is None
         labels = labels_beside(model, source, labels_from, count) if known and source else [None] * count
@@ -67,8 +69,9 @@ def account(bench: Bench, tuned: Tuned, wanted: Wanted, artifact: Artifact | Non
         wanted: What was asked for.
         artifact: What was made of it, to be run; `None` if it should not be.
     """
-    if artifact is None:
-        return Account(bench, tuned, wanted, (), "verification was switched off")
+    if artifact is None or not bench.data.judge:
+        reason = "verification was switched off" if artifact is None else "there are no samples"
+        return Account(bench, tuned, wanted, (), reason)
     try:
         return Account(bench, tuned, wanted, _executed(bench, tuned, artifact))
     except EdgekitError as problem:
@@ -91,7 +94,7 @@ def _executed(bench: Bench, tuned: Tuned, artifact: Artifact) -> tuple[Accuracy,
     """
     with ArtifactRunner(artifact, isolate=True, timeout_s=300.0) as runner:
         outputs = [runner.run(sample) for sample in bench.data.judge]
-    return bench.rows(Form.EXECUTED, tuned.trial.model, outputs)
+    return bench.rows(Form.EXECUTED, tuned.trial.forms.reference, outputs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,11 +139,10 @@ class Account:
     def to_dict(self) -> dict[str, Any]:
         """Returns the JSON form, which the recipe of the artifact holds."""
         tuned, data, choice = self.tuned, self.bench.data, self.tuned.trial.choice
-        ranges = choice.calibration
         forms: Sequence[Accuracy] = (*self.bench.plain, *tuned.trial.rows, *self.rows)
         return {
-            "method": ranges.method,
-            "percentile": ranges.percentile if ranges.method == "percentile" else None,
+            **record(choice.wish),
+            "passes": [asdict(report) for report in tuned.trial.reports],
             "equalised": choice.equalise,
             "bias_corrected": choice.bias_correction,
             "accuracy": [row.to_dict() for row in forms],

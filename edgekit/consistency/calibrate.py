@@ -49,6 +49,18 @@ def _inputs_only(model: Model, held: Given) -> Given:
     return {k: v for k, v in arrays.items() if k in names}
 
 
+def samples_for(model: Model, given: Given | Iterable[Sample] | None, *, required: bool) -> Samples | None:
+    """Returns calibration samples; `None` if there are none and none are required.
+
+    Raises:
+        EdgekitError: As `calibration_samples`.
+    """
+    golden = golden_samples(model, MOST) if given is None and not required else None
+    if given is None and not required and (golden is None or not golden.arrays):
+        return None
+    return calibration_samples(model, given)
+
+
 def observe_ranges(
     model: Model, samples: Sequence[Sample], names: Sequence[str], calibration: Calibration
 ) -> dict[str, tuple[float, float]]:

@@ -28,7 +28,7 @@ PROBED = 8
 CONFIRMED = 4
 """Layers that are left out, each in a run of its own."""
 NEAR = 0.1
-"""Part of a layer's worst noise from which another kind of rounding must go too for the layer to be better."""
+"""Part of a layer's worst noise from which another kind of rounding of it must go too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ def rank(bench: Bench, choice: Choice, *, confirm: int = CONFIRMED) -> tuple[Lay
     for layer in estimated:
         kept = choice.keep | frozenset(layer.keep)
         if kept not in measured and len(measured) < confirm:
-            measured[kept] = _without(bench, replace(choice, keep=kept))
+            measured[kept] = _without(bench, choice.keeping(frozenset(layer.keep)))
     layers = [_with(layer, measured.get(choice.keep | frozenset(layer.keep))) for layer in estimated]
     return tuple(sorted(layers, key=_order))
 
@@ -114,7 +114,7 @@ def _without(bench: Bench, choice: Choice) -> Trial | None:
 
 def _estimates(bench: Bench, choice: Choice) -> list[Layer]:
     plain, quantised = bench.quantised(choice)
-    model, probes = instrument(plain, quantised)
+    model, probes = instrument(plain, quantised, choice.wish.scheme)
     if not probes:
         return []
     powers: dict[str, Array] = {}

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
+import onnx_ir as ir
+
 from edgekit.consistency.accuracy import (
     Accuracy,
     Form,
@@ -19,6 +21,7 @@ from edgekit.consistency.accuracy import (
 from edgekit.consistency.calibrate import observe_ranges
 from edgekit.consistency.observed import lowest_tops, means_of, spans_of
 from edgekit.consistency.oracle import Oracle
+from edgekit.consistency.post_training import Wish, formed
 from edgekit.consistency.samples import Sample
 from edgekit.consistency.steps import step_of
 from edgekit.ir import Model
@@ -26,7 +29,9 @@ from edgekit.lowering.onnx.emit import executable
 from edgekit.passes.report import PassReport
 from edgekit.quantize import (
     Calibration,
+    Forms,
     Plan,
+    Ranges,
     Scheme,
     bias_correction,
     equalise,
@@ -47,18 +52,38 @@ class Choice:
     """One way to quantise a model.
 
     Attributes:
-        scheme: The integers.
-        calibration: How ranges are found.
+        wish: Backend, scheme, calibration, and what stays in float.
         equalise: Whether channels are equalised first.
         bias_correction: Whether biases are corrected for rounded weights.
-        keep: Names of nodes that stay in float.
     """
 
-    scheme: Scheme
-    calibration: Calibration
+    wish: Wish
     equalise: bool = False
     bias_correction: bool = False
-    keep: frozenset[str] = frozenset()
+
+    @property
+    def keep(self) -> frozenset[str]:
+        """Names of nodes that stay in float."""
+        return self.wish.keep
+
+    @property
+    def per_channel(self) -> bool:
+        """Whether each output channel of the weights has a scale of its own."""
+        return self.wish.scheme.weights is None or self.wish.scheme.weights.per_channel
+
+    def keeping(self, names: frozenset[str]) -> Choice:
+        """Returns this choice with further nodes in float."""
+        return replace(self, wish=replace(self.wish, keep=self.keep | names))
+
+    def calibrated(self, method: str, percentile: float) -> Choice:
+        """Returns this choice with another way to find ranges."""
+        how = replace(self.wish.calibration, method=method, percentile=percentile)
+        return replace(self, wish=replace(self.wish, calibration=how))
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """What tells it from other choices of the same scheme."""
+        return (self.wish.calibration, self.keep, self.equalise, self.bias_correction)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +122,7 @@ class Trial:
 
     Attributes:
         choice: The choice.
-        model: The QDQ model, in an opset that ONNX Runtime executes.
+        forms: The quantised model as it is lowered and as it is judged, in opsets that are executed.
         reports: What the passes changed.
         rows: Its outputs against the float model, on the samples that judge.
         drop: How much worse than the float model, as `drop_of`.
@@ -105,7 +130,7 @@ class Trial:
     """
 
     choice: Choice
-    model: Model
+    forms: Forms
     reports: tuple[PassReport, ...]
     rows: tuple[Accuracy, ...]
     drop: float
@@ -118,7 +143,7 @@ class Trial:
 
 @dataclass
 class Bench:
-    """A float model, and data to try quantisations on; every choice is tried once.
+    """A float model, and data to try quantisations of one scheme on; every choice is tried once.
 
     Attributes:
         model: The source model.
@@ -132,11 +157,9 @@ class Bench:
     data: Data
     runs: int = 0
     apart: tuple[Apart, ...] = ()
-    _trials: dict[Choice, Trial] = field(default_factory=dict)
-    _ranges: dict[tuple[bool, bool, Calibration], Mapping[str, tuple[float, float]]] = field(
-        default_factory=dict
-    )
-    _equalised: dict[bool, Plan] = field(default_factory=dict)
+    _trials: dict[tuple[object, ...], Trial] = field(default_factory=dict)
+    _ranges: dict[tuple[bool, Calibration], Ranges] = field(default_factory=dict)
+    _equalised: Plan | None = None
 
     @cached_property
     def reference(self) -> Outputs:
@@ -177,58 +200,64 @@ class Bench:
         Raises:
             EdgekitError: EK403 if nothing is left to quantise; as `Runner.run`.
         """
-        if choice not in self._trials:
-            _, model, reports = self._quantised(choice)
-            runnable = executable(model)
-            rows = self.rows(Form.SIMULATED, runnable, self.outputs_of(runnable))
+        key = choice.key
+        if key not in self._trials:
+            plan, model, reports = self._quantised(choice)
+            forms = formed(model, plan, choice.wish)
+            rows = self.rows(Form.SIMULATED, forms.reference, self.outputs_of(forms.reference))
             noise = max((noise_of(row) for row in rows), default=0.0)
-            self._trials[choice] = Trial(choice, runnable, reports, rows, self.drop(rows), noise)
-        return self._trials[choice]
+            self._trials[key] = Trial(choice, forms, reports, rows, self.drop(rows), noise)
+        return self._trials[key]
 
     def quantised(self, choice: Choice) -> tuple[Model, Model]:
-        """Returns the float model that a choice comes to, and the QDQ model made of it, as the hub has them."""
-        return self._quantised(choice)[:2]
+        """Returns the float model that a choice comes to, and the quantised one made of it."""
+        plan, made, _ = self._quantised(choice)
+        return plan.model, made
 
-    def plan_of(self, choice: Choice) -> Plan:
-        """Returns the float model of a choice: equalised or as it is."""
-        return self._equalised_plan(choice.scheme.per_channel) if choice.equalise else self.plan
-
-    def _quantised(self, choice: Choice) -> tuple[Model, Model, tuple[PassReport, ...]]:
-        plan, ranges = self.plan_of(choice), self._ranges_of(choice)
-        made, reports = quantize(plan, choice.scheme, ranges, choice.keep)
-        if not choice.bias_correction:
-            return plan.model, made, reports
+    def _quantised(self, choice: Choice) -> tuple[Plan, Model, tuple[PassReport, ...]]:
+        plan, ranges = self._plan_of(choice), self._ranges_of(choice)
+        scheme, keep = choice.wish.scheme, choice.keep
+        made, reports = quantize(plan, scheme, ranges, keep)
+        if not choice.bias_correction or not self.data.fit:
+            return plan, made, reports
         work = plan.model.ir.clone()
         self.runs += 1
         means = means_of(executable(plan.model), self.data.fit, bias_correction.watched(work.graph))
         corrected = bias_correction.call(work, made.ir, means)
         again = replace(plan, model=replace(plan.model, ir=work), reports=(*plan.reports, corrected))
-        return again.model, *quantize(again, choice.scheme, ranges, choice.keep)
+        return again, *quantize(again, scheme, ranges, keep)
 
     def _ranges_of(self, choice: Choice) -> Mapping[str, tuple[float, float]]:
-        key = (choice.equalise, choice.equalise and choice.scheme.per_channel, choice.calibration)
+        if not choice.wish.scheme.is_calibrated:
+            return {}
+        key = (choice.equalise, choice.wish.calibration)
         if key not in self._ranges:
-            plan = self.plan_of(choice)
+            plan = self._plan_of(choice)
             self.runs += 1
             model, graph = executable(plan.model), plan.model.ir.graph
-            ranges = observe_ranges(model, self.data.fit, observed_names(plan), choice.calibration)
-            axes = {name: held.axis for name, held in saturation.softmaxed(graph).items()}
-            tops = lowest_tops(model, self.data.fit, axes)
-            self._ranges[key] = saturation.narrowed(graph, ranges, tops)
+            ranges = observe_ranges(model, self.data.fit, observed_names(plan), choice.wish.calibration)
+            self._ranges[key] = self._narrowed(choice.wish.scheme, graph, model, ranges)
         return self._ranges[key]
 
-    def _equalised_plan(self, per_channel: bool) -> Plan:
-        if per_channel not in self._equalised:
+    def _narrowed(self, scheme: Scheme, graph: ir.Graph, model: Model, ranges: Ranges) -> Ranges:
+        """Leaves out of the ranges what 8-bit results of functions cannot tell apart."""
+        if scheme.activations is None or scheme.activations.numpy.itemsize > 1:
+            return ranges
+        axes = {name: held.axis for name, held in saturation.softmaxed(graph).items()}
+        return saturation.narrowed(graph, ranges, lowest_tops(model, self.data.fit, axes))
+
+    def _plan_of(self, choice: Choice) -> Plan:
+        """Returns the float model of a choice: equalised or as it is."""
+        if not choice.equalise:
+            return self.plan
+        if self._equalised is None:
             work = self.plan.model.ir.clone()
             spans = None
-            if per_channel:
+            if choice.per_channel and self.data.fit:
                 self.runs += 1
                 spans = spans_of(executable(self.plan.model), self.data.fit, equalise.watched(work.graph))
             done = equalise.call(work, spans)
             self.apart = done.apart
-            self._equalised[per_channel] = replace(
-                self.plan,
-                model=replace(self.plan.model, ir=work),
-                reports=(*self.plan.reports, done.report),
-            )
-        return self._equalised[per_channel]
+            reports = (*self.plan.reports, done.report)
+            self._equalised = replace(self.plan, model=replace(self.plan.model, ir=work), reports=reports)
+        return self._equalised

@@ -44,6 +44,8 @@ class LowerOptions:
         require_full_integer: Refuse what leaves an op of a quantised model in float.
         integer_io: Give quantised public inputs and outputs as integers.
         exact_functions: Look quantised functions up in tables where their kernels are not exact.
+        unsigned: Compute on uint8 as it is; else it becomes int8.
+        weights: How constant weights of ops in float are stored, where the backend has a choice.
     """
 
     allow_approximate: bool = False
@@ -51,6 +53,8 @@ class LowerOptions:
     require_full_integer: bool = False
     integer_io: bool = False
     exact_functions: bool = False
+    unsigned: bool = False
+    weights: str = "plain"
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from edgekit.passes.edit import new_initializer, producer, rank_of
 from edgekit.quantize.groups import Groups
 from edgekit.quantize.pairs import channel_axis
 from edgekit.quantize.roles import Role, Roles, role_of
+from edgekit.quantize.scheme import Scheme
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,19 +40,20 @@ class Probe:
     keep: frozenset[str]
 
 
-def instrument(plain: Model, quantised: Model) -> tuple[Model, tuple[Probe, ...]]:
+def instrument(plain: Model, quantised: Model, scheme: Scheme) -> tuple[Model, tuple[Probe, ...]]:
     """Makes the float model with a rounded twin beside each layer.
 
     Args:
         plain: The prepared float model.
         quantised: The QDQ model made of it, with the same names of nodes.
+        scheme: Its scheme.
 
     Returns:
         A model whose outputs are the powers of errors and signals, and what they belong to. Without
         probes there is nothing to run.
     """
     work = quantised.ir.clone()
-    users = _users(plain.ir.graph)
+    users = _users(plain.ir.graph, scheme)
     tool = _Tool(work.graph, {n.name: n for n in plain.ir.graph if n.name}, users)
     probes = [probe for node in tuple(work.graph) for probe in tool.probes(node)]
     probes += [probe for output in tuple(work.graph.outputs) for probe in tool.last(output)]
@@ -62,9 +64,9 @@ def instrument(plain: Model, quantised: Model) -> tuple[Model, tuple[Probe, ...]
     return replace(quantised, ir=work, path=None, sha256=None), tuple(probes)
 
 
-def _users(graph: ir.Graph) -> dict[str, frozenset[str]]:
+def _users(graph: ir.Graph, scheme: Scheme) -> dict[str, frozenset[str]]:
     """Returns which nodes make or read the tensors that share a scale with each quantised tensor."""
-    groups = Groups.of(graph, Roles.of(graph))
+    groups = Groups.of(graph, Roles.of(graph, scheme))
     found: dict[str, frozenset[str]] = {}
     for value in groups:
         names: set[str] = set()

@@ -83,7 +83,7 @@ def test_ranges_are_not_made_up(samples):
 
 
 def test_unknown_names_are_told_the_choices():
-    for call in (lambda: scheme_named("int4"), lambda: Calibration("entropy")):
+    for call in (lambda: scheme_named("int4"), lambda: Calibration("guess")):
         with pytest.raises(EdgekitError) as caught:
             call()
         assert caught.value.diagnostics[0].code == "EK204"

@@ -12,6 +12,10 @@ from edgekit.lowering.tflite.integer.exact import write_out
 from edgekit.lowering.tflite.integer.fuse import Fusion
 from edgekit.lowering.tflite.integer.hoist import as_int8, hoist
 from edgekit.lowering.tflite.integer.islands import Island, diagnostics, islands, nothing_quantised
+from edgekit.lowering.tflite.integer.rules import INT8, INT16, UINT8
+
+SIGNED = (INT8, INT16)
+UNSIGNED = (UINT8,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,20 +45,24 @@ class Integers:
         return diagnostics(self.islands, required)
 
 
-def to_integers(graph: Subgraph, *, public: bool = False, exact: bool = False) -> Integers:
+def to_integers(
+    graph: Subgraph, *, public: bool = False, exact: bool = False, unsigned: bool = False
+) -> Integers:
     """Gives every op between DEQUANTIZE and QUANTIZE its integer kernel where it has one.
 
     Args:
         graph: A graph in its final layout, activations fused, with markers.
         public: Whether quantised public inputs and outputs are integers.
         exact: Whether functions are looked up where their kernels are not exact.
+        unsigned: Whether uint8 gets kernels of its own; else it becomes int8.
 
     Returns:
         The graph. If no op has an integer form, each marker is written out in exact arithmetic.
     """
     if not any("quant" in op.attrs for op in graph.ops):
         return Integers(write_out(graph))
-    fusion = Fusion(hoist(as_int8(graph)), exact)
+    kinds = UNSIGNED if unsigned else SIGNED
+    fusion = Fusion(hoist(graph if unsigned else as_int8(graph), kinds), exact, kinds)
     made = fusion.run()
     if not (fusion.fused and fusion.is_sound):
         return Integers(write_out(graph))

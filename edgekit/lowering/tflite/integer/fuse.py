@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from edgekit.lowering.tflite.integer.movement import (
     moved_operands,
     on_codes,
 )
-from edgekit.lowering.tflite.integer.rules import INT8, RULES, Form, StaysFloat
+from edgekit.lowering.tflite.integer.rules import INT8, INT16, RULES, Form, StaysFloat, check_kernel
 from edgekit.lowering.tflite.integer.table import look_up
 
 _BLIND = ("CAST", "SHAPE", "RESHAPE")
@@ -33,6 +34,7 @@ class Fusion:
     Attributes:
         graph: A graph with markers, QUANTIZE behind the ops that compute.
         exact: Whether functions are looked up where their kernels are not exact.
+        kinds: Dtypes of integers that stand for reals.
         ops: The ops so far.
         codes: The integers that stand for a real value.
         now: What a value of the former graph is in the new one.
@@ -43,6 +45,7 @@ class Fusion:
 
     graph: Subgraph
     exact: bool = False
+    kinds: tuple[np.dtype[Any], ...] = (INT8, INT16)
     ops: list[Emitted] = field(default_factory=list)
     codes: dict[Value, Value] = field(default_factory=dict)
     now: dict[Value, Value] = field(default_factory=dict)
@@ -102,7 +105,7 @@ class Fusion:
         if code.quant is None or not _same(code.quant, op.attrs["quant"]):
             self.ops.append(replace(op, inputs=(code,)))  # keeps its marker: `exact` writes it out
             return
-        if code.dtype == np.int8:
+        if code.dtype in self.kinds:
             self.codes[result] = code
         self.ops.append(Emitted("DEQUANTIZE", (code,), (result,), {}, op.origin))
 
@@ -113,17 +116,19 @@ class Fusion:
         known = [v for v in operands.values() if v is not None and v.quant is not None]
         if not places or len(known) != len(places) or not all(_same(known[0].quant, v.quant) for v in known):
             return False
-        quant = known[0].quant
+        quant, dtype = known[0].quant, known[0].dtype
         assert quant is not None
-        is_real = op.outputs[0].dtype != INT8
-        if is_real and (not is_on_grid(op, quant) or any(v.dtype != np.float32 for v in op.outputs)):
+        is_real = op.outputs[0].dtype not in self.kinds
+        if any(v.dtype != dtype for v in known):
+            return False
+        if is_real and (not is_on_grid(op, quant, dtype) or any(v.dtype != np.float32 for v in op.outputs)):
             return False
         if not is_real and op.op in ADDING and any(v.quant is None for v in moved_operands(op).values()):
             return False  # it was an op on codes, not on reals
         if not is_real and is_implied(op):
             self.now[op.outputs[0]] = known[0]
             return True
-        made = tuple(Value(INT8, v.shape, None, quant) for v in op.outputs)
+        made = tuple(Value(dtype, v.shape, None, quant) for v in op.outputs)
         given = {i: v for i, v in operands.items() if v is not None}
         moved = replace(op, inputs=inputs)
         self.ops += on_codes(moved, given, made, quant) if is_real else [replace(moved, outputs=made)]
@@ -139,7 +144,7 @@ class Fusion:
     def _code(self, value: Value | None) -> Value | None:
         if value is None or value.data is not None:
             return None
-        return value if value.dtype == INT8 and value.quant is not None else self.codes.get(value)
+        return value if value.dtype in self.kinds and value.quant is not None else self.codes.get(value)
 
     def _compute(self, op: Emitted) -> bool:
         rule = RULES.get(op.op)
@@ -151,6 +156,7 @@ class Fusion:
         try:
             after = self._quantised(op)
             form = rule(op, codes)
+            check_kernel(op.op, [v for v in codes if v is not None], after.outputs[0].dtype)
             self._emit(op, form, after)
         except StaysFloat as verdict:
             self.reasons[op.outputs[0]] = str(verdict)
@@ -163,7 +169,7 @@ class Fusion:
         readers = self._users.get(op.outputs[0], [])
         first = readers[0] if readers else None
         is_public = op.outputs[0] in self.graph.outputs
-        if is_public or first is None or first.op != "QUANTIZE" or first.outputs[0].dtype != INT8:
+        if is_public or first is None or first.op != "QUANTIZE" or first.outputs[0].dtype not in self.kinds:
             raise StaysFloat("its result is not quantised")
         if any(r.op != "QUANTIZE" or r.attrs != first.attrs for r in readers):
             raise StaysFloat("its result is also read as reals")
@@ -185,11 +191,11 @@ class Fusion:
                 f"its kernel gives the scale {own.scale[0]:.6g}, coarser than the {quant.scale[0]:.6g} wanted"
             )
         origin = op.origin | after.origin
-        y = Value(INT8, op.outputs[0].shape, None, own)
+        y = Value(after.outputs[0].dtype, op.outputs[0].shape, None, own)
         name, attrs = form.kernel or (op.op, op.attrs)
         self.ops.append(Emitted(name, form.inputs, (y,), attrs, origin))
         if own is not quant:
-            z = Value(INT8, y.shape, None, quant)
+            z = Value(y.dtype, y.shape, None, quant)
             self.ops.append(Emitted("QUANTIZE", (y,), (z,), {}, origin))
             y = z
         self._replace(op, y)
