@@ -137,11 +137,19 @@ def quantize(
     *,
     scheme: str = "int8",
     calibrate: Any = None,
+    preprocess: Any = None,
     method: str = "minmax",
     percentile: float = 99.99,
     block_size: int | None = None,
     keep: Iterable[str] = (),
     numerics: Any = None,
+    evaluate: Any = None,
+    labels_from: str | None = None,
+    equalise: bool = False,
+    bias_correction: bool = False,
+    auto: bool = False,
+    max_drop: float | None = None,
+    sensitivity: bool = False,
     require_full_integer: bool = False,
     integer_io: bool = False,
     exact_functions: bool = False,
@@ -161,13 +169,23 @@ def quantize(
         scheme: `int8` (weights with one scale per output channel), `int8-per-tensor`, `uint8`, `int16x8`,
             `dynamic`, `fp16`, `w8` or `w4`; `edgekit.quantize.SCHEMES` says what each is.
         calibrate: Samples that show the ranges of the activations: a file (`.npz`, `.npy`,
-            `.safetensors`), one sample, or an iterable of samples by input name; else the golden samples
-            beside the model. `dynamic`, `fp16`, `w8` and `w4` need none.
+            `.safetensors`, `.csv`), a folder of images or arrays, a function that yields samples or the name
+            of one (`module:function`, `file.py:function`), one sample, or an iterable of samples by input
+            name; else the golden samples beside the model. `dynamic`, `fp16`, `w8` and `w4` need none.
+        preprocess: An `edgekit.consistency.data.Preprocess`: how images become the input.
         method: `minmax`, `percentile`, `entropy` or `mse`.
         percentile: Share of the values in percent that lies inside the range (`percentile`).
         block_size: Elements of weights that share a scale (`w8`, `w4`); 0 for all of an output channel.
         keep: Names of nodes of the prepared model that stay in float.
         numerics: An `edgekit.quantize.Numerics`: what a target asks of scales and zero points.
+        evaluate: Samples to judge with: a file (`.csv` too) or arrays, with labels or without; else those to
+            calibrate with, of which some are held out where anything is chosen by what it does to them.
+        labels_from: The array, or the column of a table, with the class of each sample; by default `labels`.
+        equalise: Try cross-layer equalisation; it is taken if less is lost.
+        bias_correction: Try bias correction; it is taken if less is lost.
+        auto: Search until `max_drop` holds (1 % if it is not given): options first, then layers in float.
+        max_drop: The largest share of right answers, of agreeing answers or of noise that may be lost.
+        sensitivity: Rank the layers by what they cost.
         require_full_integer: Refuse a model of which an op would stay in float (TFLite).
         integer_io: Give public inputs and outputs as integers (TFLite).
         exact_functions: Look functions such as HARD_SWISH up in tables where kernels are not exact (TFLite).
@@ -180,16 +198,22 @@ def quantize(
         load_options: Passed to `load`.
 
     Returns:
-        The artifact. Its verdict is on the artifact against the quantised model in ONNX Runtime; what the
-        quantisation itself costs against the float model is in `recipe["quantization"]["loss"]`.
+        The artifact. Its verdict is on the artifact against the QDQ model in ONNX Runtime; what the
+        quantisation itself costs against the float model is in `recipe["quantization"]["accuracy"]`. If it
+        costs more than `max_drop`, the best that was found is returned, with EK405 in its diagnostics.
 
     Raises:
         EdgekitError: EK403 if the model cannot be quantised or the backend does not compute the scheme,
             EK402 if full integers are required and not possible, EK204 for an unknown scheme or method, else
             as `convert`.
     """
-    from edgekit.consistency.post_training import Wish, post_training
+    from edgekit.consistency import budget
+    from edgekit.consistency.auto import Wanted, tune
+    from edgekit.consistency.post_training import Wish
+    from edgekit.consistency.trial import Bench, Choice
     from edgekit.lowering.backends import source_of
+    from edgekit.passes.pipeline import prepare
+    from edgekit.quantize import Plan
 
     step = progress or (lambda stage: None)
     wish = Wish.of(
@@ -200,7 +224,10 @@ def quantize(
         block_size=block_size,
         numerics=numerics,
         keep=frozenset(keep),
+        preprocess=preprocess,
     )
+    limit = 0.01 if auto and max_drop is None else max_drop
+    wanted = Wanted(equalise, bias_correction, auto, limit, require_full_integer, sensitivity)
     integer = {
         "require_full_integer": require_full_integer,
         "integer_io": integer_io,
@@ -211,22 +238,42 @@ def quantize(
     if not isinstance(source, Model):
         step("import")
     model = source if isinstance(source, Model) else load(source, **load_options)
-    made = post_training(model, wish, calibrate, step)
-    samples = None if made.samples is None else list(made.samples.arrays)
+    required = wish.scheme.is_calibrated
+    data, samples = budget.data_for(
+        model,
+        calibrate,
+        evaluate,
+        labels_from,
+        required=required,
+        hold_out=wanted.tries,
+        preprocess=preprocess,
+    )
+    step("simplify")
+    bench = Bench(model, Plan.of(prepare(model).model), data)
+    step("quantise")
+    tuned = tune(bench, Choice(wish), wanted)
+    given = samples.at_once(budget.SCORED) or None
     artifact = convert(
-        made.forms.lowered,
+        tuned.trial.forms.lowered,
         backend,
         io_layout=io_layout,
         fp16=scheme == "fp16" and backend == "onnx",
         options={**(integer if backend == "tflite" else {}), **wish.how.options, **(options or {})},
         verify=verify,
-        inputs=samples if inputs is None else inputs,
+        inputs=given if inputs is None else inputs,
         labels=labels,
-        reference=made.forms.reference,
+        reference=tuned.trial.forms.reference,
         progress=step,
     )
-    recipe = {**artifact.recipe, "quantization": dict(made.record)}
-    return replace(artifact, source=source_of(model), recipe=recipe)
+    account = budget.account(bench, tuned, wanted, artifact if verify else None)
+    notes = list(samples.notes)
+    made = {**account.to_dict(), "samples": len(data.fit), "source": samples.kind, "notes": notes}
+    return replace(
+        artifact,
+        source=source_of(model),
+        recipe={**artifact.recipe, "quantization": made},
+        diagnostics=(*artifact.diagnostics, *account.diagnostics()),
+    )
 
 
 @contextlib.contextmanager

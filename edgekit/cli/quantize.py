@@ -11,6 +11,7 @@ from edgekit.cli.console import Console, environment, write_text
 from edgekit.cli.convert import IO_LAYOUTS, label_text, save, shapes
 from edgekit.cli.frame import FILE
 from edgekit.cli.frame import command as make
+from edgekit.cli.percent import PERCENT
 from edgekit.report import Report, Subject
 from edgekit.report.formats import render
 
@@ -46,6 +47,18 @@ METHODS = ("minmax", "percentile")
     show_default=True,
     help="Share of the values inside the range (`--method percentile`).",
 )
+@click.option("--evaluate", type=FILE, help="Samples to judge with: .csv, .npz or .safetensors.")
+@click.option("--labels-from", metavar="NAME", help="Array or column with the class of each sample.")
+@click.option("--equalise", is_flag=True, help="Cross-layer equalisation, if it pays.")
+@click.option("--bias-correction", is_flag=True, help="Bias correction, if it pays.")
+@click.option("--auto", is_flag=True, help="Search until `--max-drop` holds; layers may stay in float.")
+@click.option(
+    "--max-drop",
+    type=PERCENT,
+    metavar="PERCENT",
+    help="What may be lost, or exit 1.  [default with --auto: 1%]",
+)
+@click.option("--sensitivity", is_flag=True, help="Rank the layers by what they cost.")
 @click.option("--require-full-integer", is_flag=True, help="Refuse a model that stays in float anywhere.")
 @click.option("--integer-io", is_flag=True, help="Public inputs and outputs are integers.")
 @click.option("--exact-functions", is_flag=True, help="Tables where integer kernels are not exact (TFLite).")
@@ -81,6 +94,13 @@ def command(
     calibrate: Path | None,
     method: str,
     percentile: float,
+    evaluate: Path | None,
+    labels_from: str | None,
+    equalise: bool,
+    bias_correction: bool,
+    auto: bool,
+    max_drop: float | None,
+    sensitivity: bool,
     require_full_integer: bool,
     integer_io: bool,
     exact_functions: bool,
@@ -112,6 +132,13 @@ def command(
             calibrate=calibrate,
             method=method,
             percentile=percentile,
+            evaluate=evaluate,
+            labels_from=labels_from,
+            equalise=equalise,
+            bias_correction=bias_correction,
+            auto=auto,
+            max_drop=max_drop,
+            sensitivity=sensitivity,
             require_full_integer=require_full_integer,
             integer_io=integer_io,
             exact_functions=exact_functions,

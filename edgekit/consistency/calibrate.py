@@ -3,30 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from edgekit.consistency.data import Preprocess, folder_samples, is_function, yielded_samples
 from edgekit.consistency.data.folder import finite
-from edgekit.consistency.metrics import compare_tensor
 from edgekit.consistency.oracle import Oracle
 from edgekit.consistency.samples import Given, Sample, Samples, given_samples, golden_samples, read_arrays
-from edgekit.consistency.tolerance import Tolerance
 from edgekit.diagnostics import error
 from edgekit.ir import Model
 from edgekit.quantize import Calibration, observe
-from edgekit.runners import Array
 
 MOST = 512
 """Calibration samples that are used at most."""
-SCORED = 64
-"""Samples at most on which the QDQ model is compared with the float model."""
-CLASSES = 2
-"""Entries along the last axis from which an output looks like scores of classes."""
 
 
 def calibration_samples(
@@ -115,70 +105,3 @@ def observe_ranges(
     inner = [n for n in names if n not in inputs and n not in outputs]
     with Oracle(model, isolate=True, timeout_s=300.0) as oracle:
         return observe(lambda sample: {**sample, **oracle.run(sample, inner)}, samples, names, calibration)
-
-
-@dataclass(frozen=True, slots=True)
-class Loss:
-    """What quantisation costs at one output: the QDQ model against the float model.
-
-    Attributes:
-        tensor: The output.
-        sqnr_db: Signal to quantisation-noise ratio; infinite for equal tensors.
-        cosine: Cosine similarity.
-        max_abs: The largest absolute error.
-        low: The float model's smallest value.
-        high: The float model's largest value.
-        top1: Share of the samples whose largest entry is the same; `None` where it has no classes.
-        samples: How many samples were compared.
-    """
-
-    tensor: str
-    sqnr_db: float | None
-    cosine: float | None
-    max_abs: float | None
-    low: float | None
-    high: float | None
-    top1: float | None
-    samples: int
-
-    def to_dict(self) -> dict[str, Any]:
-        """Returns the JSON form."""
-        return asdict(self)
-
-
-def losses(model: Model, quantised: Model, samples: Sequence[Sample]) -> tuple[Loss, ...]:
-    """Compares a QDQ model with the float model.
-
-    Args:
-        model: The float model.
-        quantised: The QDQ model.
-        samples: Samples to run; only the first `SCORED` are.
-
-    Returns:
-        One entry per output.
-
-    Raises:
-        EdgekitError: As `Runner.run`.
-    """
-    taken = samples[:SCORED]
-    with (
-        Oracle(model, isolate=True, timeout_s=300.0) as one,
-        Oracle(quantised, isolate=True, timeout_s=300.0) as two,
-    ):
-        pairs = [(one.run(sample), two.run(sample)) for sample in taken]
-    return tuple(_loss(spec.name, [(a[spec.name], b[spec.name]) for a, b in pairs]) for spec in model.outputs)
-
-
-def _loss(name: str, pairs: Sequence[tuple[Array, Array]]) -> Loss:
-    delta = compare_tensor(name, pairs, Tolerance(1.0))
-    return Loss(
-        name, delta.sqnr_db, delta.cosine, delta.max_abs, delta.low, delta.high, _top1(pairs), len(pairs)
-    )
-
-
-def _top1(pairs: Sequence[tuple[Array, Array]]) -> float | None:
-    first = pairs[0][0]
-    if first.ndim != 2 or first.shape[-1] < CLASSES or first.dtype.kind != "f":
-        return None
-    same = [np.argmax(a, -1) == np.argmax(b, -1) for a, b in pairs]
-    return float(np.concatenate(same).mean())

@@ -1,19 +1,14 @@
-"""Quantises a float model after training: calibrates, inserts, and compares with the float model."""
+"""What is asked of a quantisation after training, and the forms of a model that it comes to."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
-from edgekit.consistency import calibrate
-from edgekit.consistency.calibrate import Loss
 from edgekit.consistency.data import Preprocess
-from edgekit.consistency.samples import Samples
 from edgekit.diagnostics import EdgekitError
 from edgekit.ir import Model
 from edgekit.lowering.onnx.emit import executable
-from edgekit.passes.pipeline import prepare
 from edgekit.quantize import (
     Calibration,
     Form,
@@ -24,8 +19,6 @@ from edgekit.quantize import (
     Scheme,
     in_blocks,
     native,
-    observed_names,
-    quantize,
     scheme_named,
 )
 
@@ -91,52 +84,16 @@ class Wish:
         return native(self.backend, self.scheme)
 
 
-@dataclass(frozen=True, slots=True)
-class Quantised:
-    """A quantised model.
-
-    Attributes:
-        forms: It as it is lowered, and as it is computed by definition.
-        samples: What it was calibrated and compared with; `None` where the scheme needs none and there is
-            none.
-        record: For the manifest.
-    """
-
-    forms: Forms
-    samples: Samples | None
-    record: Mapping[str, Any]
-
-
-def post_training(model: Model, wish: Wish, given: Any, step: Callable[[str], None]) -> Quantised:
-    """Quantises a float model.
+def formed(quantised: Model, plan: Plan, wish: Wish) -> Forms:
+    """Returns a quantised model as it is lowered and as it is judged, both in opsets that are executed.
 
     Args:
-        model: The model as imported.
-        wish: What is asked.
-        given: Calibration data, as `calibration_samples` takes it.
-        step: Called with the name of each stage as it starts.
-
-    Raises:
-        EdgekitError: EK403 if the model cannot be quantised or there are no samples; EK505 for samples that
-            do not fit.
+        quantised: What `quantize` returned.
+        plan: The float model that it was made of.
+        wish: What was asked.
     """
-    how, scheme = wish.how, wish.scheme
-    samples = calibrate.samples_for(model, given, wish.preprocess, required=scheme.is_calibrated)
-    step("simplify")
-    plan = Plan.of(prepare(model).model)
-    ranges: Mapping[str, tuple[float, float]] = {}
-    if scheme.is_calibrated and samples is not None:
-        step("calibrate")
-        ranges = calibrate.observe_ranges(
-            executable(plan.model), samples.arrays, observed_names(plan), wish.calibration
-        )
-    step("quantise")
-    quantised, reports = quantize(plan, scheme, ranges, wish.keep)
-    forms = Forms.of(quantised, plan, scheme, how, wish.keep)
-    forms = Forms(executable(forms.lowered), _judged(forms.reference, scheme))
-    loss = () if samples is None else calibrate.losses(model, forms.reference, samples.arrays)
-    made = _record(wish, samples, loss)
-    return Quantised(forms, samples, {**made, "passes": [asdict(report) for report in reports]})
+    forms = Forms.of(quantised, plan, wish.scheme, wish.how, wish.keep)
+    return Forms(executable(forms.lowered), _judged(forms.reference, wish.scheme))
 
 
 def _judged(reference: Model, scheme: Scheme) -> Model:
@@ -152,7 +109,8 @@ def _judged(reference: Model, scheme: Scheme) -> Model:
         return executable(reference)  # then nothing excuses such a step
 
 
-def _record(wish: Wish, samples: Samples | None, loss: tuple[Loss, ...]) -> dict[str, Any]:
+def record(wish: Wish) -> dict[str, Any]:
+    """Returns what a manifest tells of a wish."""
     scheme, calibration = wish.scheme, wish.calibration
     weights = scheme.weights
     in_blocks = weights is not None and scheme.form is Form.WEIGHTS
@@ -163,8 +121,4 @@ def _record(wish: Wish, samples: Samples | None, loss: tuple[Loss, ...]) -> dict
         "method": calibration.method if scheme.is_calibrated else None,
         "percentile": calibration.percentile if calibration.method == "percentile" else None,
         "keep": sorted(wish.keep),
-        "samples": 0 if samples is None else len(samples.arrays),
-        "source": None if samples is None else samples.kind,
-        "notes": [] if samples is None else list(samples.notes),
-        "loss": [one.to_dict() for one in loss],
     }

@@ -35,6 +35,10 @@ class Samples:
     arrays: Sequence[Sample]
     notes: tuple[str, ...] = ()
 
+    def at_once(self, most: int) -> list[Sample]:
+        """Returns samples to hold at the same time: all that are held anyway, else the first few."""
+        return list(self.arrays if isinstance(self.arrays, tuple) else self.arrays[:most])
+
 
 def given_samples(model: Model, given: Given, count: int | None = None) -> Samples:
     """Takes what the user gives.

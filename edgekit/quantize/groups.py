@@ -58,6 +58,11 @@ class Groups:
     def __iter__(self) -> Iterator[ir.Value]:
         return iter(self._parent)
 
+    def members(self, value: ir.Value) -> list[ir.Value]:
+        """Returns the values that share the scale of one, itself among them."""
+        root = self._root(value)
+        return [v for v in self if self._root(v) is root]
+
     def __contains__(self, value: object) -> bool:
         return value in self._parent
 

@@ -75,3 +75,28 @@ class YieldedSamples(Sequence[Sample]):
         sample = next(running)
         self._running = (wanted + 1, running)
         return sample
+
+
+@dataclass(frozen=True, slots=True)
+class Picked(Sequence[Sample]):
+    """Some of other samples, which stay where they are.
+
+    Attributes:
+        samples: All of them.
+        places: Which, in order.
+    """
+
+    samples: Sequence[Sample]
+    places: tuple[int, ...]
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    @overload
+    def __getitem__(self, index: int) -> Sample: ...
+    @overload
+    def __getitem__(self, index: slice) -> Picked: ...
+    def __getitem__(self, index: int | slice) -> Sample | Picked:
+        if isinstance(index, slice):
+            return Picked(self.samples, self.places[index])
+        return self.samples[self.places[index]]
