@@ -14,8 +14,8 @@ from edgekit.report import Report
 
 
 @make("quantize", output=False)
-@model_flags("MODEL-BACKEND-SCHEME")
-@quantize_flags("int8")
+@model_flags("MODEL-BACKEND-SCHEME, or MODEL-TARGET-SCHEME")
+@quantize_flags("the target's, else int8")
 def command(console: Console, model: str, output: Path | None, **flags: Any) -> Report:
     """Quantise a float model after training, convert it and verify the artifact.
 
