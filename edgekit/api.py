@@ -372,6 +372,7 @@ def _numerics(chip: Target) -> Numerics:
     return Numerics(
         per_channel=asked.per_channel,
         symmetric_weights=asked.symmetric_weights,
+        symmetric_activations=asked.symmetric_activations,
         power_of_two=asked.power_of_two,
     )
 
