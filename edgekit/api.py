@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from edgekit.compat.check import Compatibility
     from edgekit.consistency.proof import Proof
     from edgekit.lowering.backends import Recipe
+    from edgekit.quantize import Numerics
     from edgekit.target import Target
 
 Progress = Callable[[str], None]
@@ -76,6 +77,7 @@ def convert(
     tolerance: float | Mapping[str, float] | None = None,
     labels: str | None = None,
     options: Mapping[str, Any] | None = None,
+    reference: Model | None = None,
     progress: Progress | None = None,
     **load_options: Any,
 ) -> Artifact:
@@ -96,6 +98,8 @@ def convert(
         tolerance: Largest error as a fraction of an output's range, for all or by output name.
         labels: Text of a label file to store in the artifact.
         options: Options that only this backend has, by name.
+        reference: A model with the same inputs and outputs that the artifact must agree with, in place of
+            the source: one that spells out a rounding which the backend does by itself.
         progress: Called with the name of each stage as it starts.
         load_options: Passed to `load`.
 
@@ -138,7 +142,12 @@ def convert(
             return complete.with_verification(not_verified("verification was switched off"))
         step("verify")
         return _verified(
-            complete, model, lambda other: build(model, prepared, other), recipe, inputs, tolerance
+            complete,
+            reference or model,
+            lambda other: build(model, prepared, other),
+            recipe,
+            inputs,
+            tolerance,
         )
 
     if exact is None:
@@ -192,20 +201,35 @@ def _verified(
 
 def quantize(
     source: Any,
-    backend: str = "tflite",
+    backend: str | None = None,
     *,
     target: str | Path | None = None,
     scheme: str | None = None,
     calibrate: Any = None,
+    preprocess: Any = None,
     method: str = "minmax",
     percentile: float = 99.99,
+    block_size: int | None = None,
+    keep: Iterable[str] = (),
+    numerics: Any = None,
+    evaluate: Any = None,
+    labels_from: str | None = None,
+    equalise: bool = False,
+    bias_correction: bool = False,
+    auto: bool = False,
+    max_drop: float | None = None,
+    sensitivity: bool = False,
     require_full_integer: bool = False,
     integer_io: bool = False,
     exact_functions: bool = False,
     io_layout: str = "source",
+    opset: int | None = None,
+    allow_approximate: bool = False,
     verify: bool = True,
     inputs: Any = None,
+    tolerance: float | Mapping[str, float] | None = None,
     labels: str | None = None,
+    options: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
     **load_options: Any,
 ) -> Artifact:
@@ -213,90 +237,144 @@ def quantize(
 
     Args:
         source: A `Model`, or anything that `load` takes.
-        backend: `tflite`, `tvm`, or `onnx` for the QDQ model itself.
-        target: Id or path of a target, as `convert` takes it.
-        scheme: `int8` (weights with one scale per output channel) or `int8-per-tensor`; by default the
-            target's, without a target `int8`.
+        backend: `tflite`, `onnx`, `coreml` or `tvm`; else what the target takes, else `tflite`.
+        target: Id or path of a target, as `convert` takes it; it names a scheme, and what it asks of scales
+            and zero points is satisfied.
+        scheme: `int8` (weights with one scale per output channel), `int8-per-tensor`, `uint8`, `int16x8`,
+            `dynamic`, `fp16`, `w8` or `w4`; `edgekit.quantize.SCHEMES` says what each is. `None` for the
+            target's, else `int8`.
         calibrate: Samples that show the ranges of the activations: a file (`.npz`, `.npy`,
-            `.safetensors`), one sample, or an iterable of samples by input name; else the golden samples
-            beside the model.
-        method: `minmax` or `percentile`.
+            `.safetensors`, `.csv`), a folder of images or arrays, a function that yields samples or the name
+            of one (`module:function`, `file.py:function`), one sample, or an iterable of samples by input
+            name; else the golden samples beside the model. `dynamic`, `fp16`, `w8` and `w4` need none.
+        preprocess: An `edgekit.consistency.data.Preprocess`: how images become the input.
+        method: `minmax`, `percentile`, `entropy` or `mse`.
         percentile: Share of the values in percent that lies inside the range (`percentile`).
+        block_size: Elements of weights that share a scale (`w8`, `w4`); 0 for all of an output channel.
+        keep: Names of nodes of the prepared model that stay in float.
+        numerics: An `edgekit.quantize.Numerics`: what a target asks of scales and zero points.
+        evaluate: Samples to judge with: a file (`.csv` too) or arrays, with labels or without; else those to
+            calibrate with, of which some are held out where anything is chosen by what it does to them.
+        labels_from: The array, or the column of a table, with the class of each sample; by default `labels`.
+        equalise: Try cross-layer equalisation; it is taken if less is lost.
+        bias_correction: Try bias correction; it is taken if less is lost.
+        auto: Search until `max_drop` holds (1 % if it is not given): options first, then layers in float.
+        max_drop: The largest share of right answers, of agreeing answers or of noise that may be lost.
+        sensitivity: Rank the layers by what they cost.
         require_full_integer: Refuse a model of which an op would stay in float (TFLite, TVM).
         integer_io: Give public inputs and outputs as integers (TFLite).
         exact_functions: Look functions such as HARD_SWISH up in tables where kernels are not exact (TFLite).
         io_layout: `source` keeps the layout of public inputs and outputs; `nhwc` changes image-like ones.
-        verify: Compare the artifact with the QDQ model that it was made from.
+        opset: Opset of an ONNX artifact.
+        allow_approximate: Accept forms that are not exact; each is reported with its error.
+        verify: Compare the artifact with the quantised model that it was made from.
         inputs: Inputs to verify with; else the calibration samples.
+        tolerance: Largest error as a fraction of an output's range, for all or by output name.
         labels: Text of a label file to store in the artifact.
+        options: Further options that only this backend has, by name.
         progress: Called with the name of each stage as it starts.
         load_options: Passed to `load`.
 
     Returns:
         The artifact. Its verdict is on the artifact against the QDQ model in ONNX Runtime; what the
-        quantisation itself costs against the float model is in `recipe["quantization"]["loss"]`.
+        quantisation itself costs against the float model is in `recipe["quantization"]["accuracy"]`. If it
+        costs more than `max_drop`, the best that was found is returned, with EK405 in its diagnostics.
 
     Raises:
-        EdgekitError: EK403 if the model cannot be quantised, EK402 if full integers are required and not
-            possible, EK204 for an unknown scheme or method, EK202 if the target asks for what no scheme
-            does, else as `convert`.
+        EdgekitError: EK403 if the model cannot be quantised or the backend does not compute the scheme,
+            EK402 if full integers are required and not possible, EK204 for an unknown scheme or method, else
+            as `convert`.
     """
     from edgekit.compat.numerics import scheme_for
-    from edgekit.consistency import calibrate as calibration
+    from edgekit.consistency import budget
+    from edgekit.consistency.auto import Wanted, tune
+    from edgekit.consistency.post_training import Wish, floats
+    from edgekit.consistency.trial import Bench, Choice
     from edgekit.lowering.backends import source_of
-    from edgekit.lowering.onnx.emit import executable
     from edgekit.passes.pipeline import prepare
-    from edgekit.quantize import Calibration, Plan, observed_names, scheme_named
-    from edgekit.quantize import quantize as insert
+    from edgekit.quantize import Plan
 
     step = progress or (lambda stage: None)
-    wanted = scheme_for(scheme, None if target is None else _chip(target))
-    chosen, how = scheme_named(wanted), Calibration(method, percentile)
+    chip = None if target is None else _chip(target)
+    backend = backend or (chip.dialect if chip else "tflite")
+    wish = Wish.of(
+        backend,
+        scheme_for(scheme, chip),
+        method=method,
+        percentile=percentile,
+        block_size=block_size,
+        numerics=numerics or (_numerics(chip) if chip else None),
+        keep=frozenset(keep),
+        preprocess=preprocess,
+    )
+    limit = 0.01 if auto and max_drop is None else max_drop
+    asked = {
+        "require_full_integer": require_full_integer,
+        "integer_io": integer_io,
+        "exact_functions": exact_functions,
+    }
+    integer = {name: True for name, on in asked.items() if on} | dict(options or {})
+    known = {"tflite": asked.keys(), "tvm": {"require_full_integer"}}.get(backend, ())
+    if not (asked.keys() & integer.keys()) <= set(known):
+        raise error("EK202", f"`{backend}` has no integer kernels to choose")
+    full = bool(integer.get("require_full_integer"))
+    wanted = Wanted(equalise, bias_correction, auto, limit, full, sensitivity)
     if not isinstance(source, Model):
         step("import")
     model = source if isinstance(source, Model) else load(source, **load_options)
-    samples = calibration.calibration_samples(model, calibrate)
+    required = wish.scheme.is_calibrated
+    data, samples = budget.data_for(
+        model,
+        calibrate,
+        evaluate,
+        labels_from,
+        required=required,
+        hold_out=wanted.tries,
+        preprocess=preprocess,
+    )
     step("simplify")
-    prepared = prepare(model)
-    plan = Plan.of(prepared.model)
-    step("calibrate")
-    ranges = calibration.observe_ranges(executable(plan.model), samples.arrays, observed_names(plan), how)
+    bench = Bench(model, Plan.of(prepare(model).model), data)
     step("quantise")
-    qdq, reports = insert(plan, chosen, ranges)
-    runnable = executable(qdq)
-    loss = calibration.losses(model, runnable, samples.arrays)
-    options: dict[str, Any] = {}
-    if backend == "tflite":
-        options = {
-            "require_full_integer": require_full_integer,
-            "integer_io": integer_io,
-            "exact_functions": exact_functions,
-        }
-    elif backend == "tvm" and not (integer_io or exact_functions):
-        options = {"require_full_integer": require_full_integer}
-    elif require_full_integer or integer_io or exact_functions:
-        raise error("EK202", f"`{backend}` has no integer kernels to choose")
+    tuned = tune(bench, Choice(wish), wanted)
+    given = samples.at_once(budget.SCORED) or None
     artifact = convert(
-        runnable,
+        tuned.trial.forms.lowered,
         backend,
         target=target,
         io_layout=io_layout,
-        options=options,
+        opset=opset,
+        allow_approximate=allow_approximate,
+        tolerance=tolerance,
+        fp16=wish.scheme.name == "fp16" and backend == "onnx",
+        options={**wish.how.options, **integer},
         verify=verify,
-        inputs=list(samples.arrays) if inputs is None else inputs,
+        inputs=given if inputs is None else inputs,
         labels=labels,
+        reference=tuned.trial.forms.reference,
         progress=step,
     )
-    made = {
-        "scheme": chosen.name,
-        "method": how.method,
-        "percentile": how.percentile if how.method == "percentile" else None,
-        "samples": len(samples.arrays),
-        "source": samples.kind,
-        "passes": [asdict(report) for report in reports],
-        "loss": [one.to_dict() for one in loss],
-    }
-    return replace(artifact, source=source_of(model), recipe={**artifact.recipe, "quantization": made})
+    account = budget.account(bench, tuned, wanted, artifact if verify else None)
+    notes, stays = list(samples.notes), floats(bench.plan, tuned.trial.choice.wish)
+    made = {**account.to_dict(), "samples": len(data.fit), "source": samples.kind, "notes": notes}
+    return replace(
+        artifact,
+        source=source_of(model),
+        recipe={**artifact.recipe, "quantization": made},
+        diagnostics=(*artifact.diagnostics, *stays, *account.diagnostics()),
+    )
+
+
+def _numerics(chip: Target) -> Numerics:
+    """Returns what a target asks of scales and zero points."""
+    from edgekit.quantize import Numerics
+
+    asked = chip.numerics
+    return Numerics(
+        per_channel=asked.per_channel,
+        symmetric_weights=asked.symmetric_weights,
+        symmetric_activations=asked.symmetric_activations,
+        power_of_two=asked.power_of_two,
+    )
 
 
 def _chip(target: str | Path) -> Target:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edgekit.cli.console import Console, environment, write_text
-from edgekit.cli.convert import IO_LAYOUTS, shapes
+from edgekit.cli.convert import shapes
 from edgekit.cli.frame import FILE
 from edgekit.cli.frame import command as make
+from edgekit.cli.model_flags import IO_LAYOUTS
 from edgekit.cli.target import project_folders
 from edgekit.diagnostics import error
 from edgekit.report import Report, Subject

@@ -17,12 +17,10 @@ def scheme_for(given: str | None, target: Target | None) -> str:
     if given is not None or target is None:
         return given or DEFAULT
     numerics = target.numerics
-    lacking = "scales that are powers of two" if numerics.power_of_two else ""
-    if numerics.scheme is None or lacking:
+    if numerics.scheme is None:
         raise error(
             "EK202",
-            f"no scheme of edgekit's quantises for `{target.id}`"
-            + (f": it needs {lacking}" if lacking else ""),
+            f"no scheme of edgekit's quantises for `{target.id}`",
             notes=[numerics.note] if numerics.note else [],
             help="quantise with the vendor's tool, or choose a `--scheme` and know that it will not fit",
         )

@@ -2,43 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from edgekit.consistency.metrics import compare_tensor
+from edgekit.consistency.data import Preprocess, folder_samples, is_function, yielded_samples
+from edgekit.consistency.data.folder import finite
 from edgekit.consistency.oracle import Oracle
 from edgekit.consistency.samples import Given, Sample, Samples, given_samples, golden_samples, read_arrays
-from edgekit.consistency.tolerance import Tolerance
 from edgekit.diagnostics import error
 from edgekit.ir import Model
 from edgekit.quantize import Calibration, observe
-from edgekit.runners import Array
 
 MOST = 512
 """Calibration samples that are used at most."""
-SCORED = 64
-"""Samples at most on which the QDQ model is compared with the float model."""
-CLASSES = 2
-"""Entries along the last axis from which an output looks like scores of classes."""
 
 
-def calibration_samples(model: Model, given: Given | Iterable[Sample] | None) -> Samples:
+def calibration_samples(
+    model: Model, given: Given | Iterable[Sample] | Callable[[], Any] | None, how: Preprocess | None = None
+) -> Samples:
     """Returns the samples to calibrate with: those given, else the golden ones beside the model.
 
     Args:
         model: The source model.
-        given: A file (`.npz`, `.npy`, `.safetensors`), samples, or anything that iterates over samples.
+        given: A file (`.npz`, `.npy`, `.safetensors`), a folder of images or arrays, a function that yields
+            samples or where one is (`module:function`, `file.py:function`), samples, or anything that
+            iterates over samples. Folders and functions are read while they are used.
+        how: What happens to images.
 
     Raises:
-        EdgekitError: EK505 if they do not fit the model, EK403 if there are none.
+        EdgekitError: EK505 if they do not fit the model, EK404 if a folder or function cannot be used, EK403
+            if there are no samples.
     """
-    if given is not None:
-        held = given if isinstance(given, str | Path | Mapping) else list(given)
-        return given_samples(model, _inputs_only(model, held), MOST)
+    if given is None:
+        return _golden(model)
+    if callable(given):
+        return yielded_samples(model, given, MOST)
+    if isinstance(given, str | Path):
+        if is_function(str(given)):
+            return yielded_samples(model, str(given), MOST)
+        if Path(given).is_dir():
+            return folder_samples(model, Path(given), how or Preprocess(), MOST)
+    held = given if isinstance(given, str | Path | Mapping) else list(islice(given, MOST))
+    samples = given_samples(model, _inputs_only(model, held), MOST)
+    for sample in samples.arrays:
+        finite(sample)
+    return samples
+
+
+def _golden(model: Model) -> Samples:
     golden = golden_samples(model, MOST)
     if golden is None or not golden.arrays:
         notes = () if golden is None else golden.notes
@@ -46,7 +59,7 @@ def calibration_samples(model: Model, given: Given | Iterable[Sample] | None) ->
             "EK403",
             "there are no samples to calibrate with",
             notes=notes,
-            help="give a `.npz`, `.npy` or `.safetensors` file with `--calibrate`",
+            help="give a file, a folder or a function that yields samples with `--calibrate`",
         )
     return golden
 
@@ -58,6 +71,20 @@ def _inputs_only(model: Model, held: Given) -> Given:
     names = [spec.name for spec in model.inputs]
     arrays = read_arrays(Path(held), names)
     return {k: v for k, v in arrays.items() if k in names}
+
+
+def samples_for(
+    model: Model, given: Any, how: Preprocess | None = None, *, required: bool = True
+) -> Samples | None:
+    """Returns calibration samples; `None` if there are none and none are required.
+
+    Raises:
+        EdgekitError: As `calibration_samples`.
+    """
+    golden = golden_samples(model, MOST) if given is None and not required else None
+    if given is None and not required and (golden is None or not golden.arrays):
+        return None
+    return calibration_samples(model, given, how)
 
 
 def observe_ranges(
@@ -78,84 +105,3 @@ def observe_ranges(
     inner = [n for n in names if n not in inputs and n not in outputs]
     with Oracle(model, isolate=True, timeout_s=300.0) as oracle:
         return observe(lambda sample: {**sample, **oracle.run(sample, inner)}, samples, names, calibration)
-
-
-@dataclass(frozen=True, slots=True)
-class Loss:
-    """What quantisation or compression costs at one output: the model made against the float model.
-
-    Attributes:
-        tensor: The output.
-        sqnr_db: Signal to quantisation-noise ratio; infinite for equal tensors.
-        cosine: Cosine similarity.
-        max_abs: The largest absolute error.
-        low: The float model's smallest value.
-        high: The float model's largest value.
-        top1: Share of the samples whose largest entry is the same; `None` where it has no classes.
-        samples: How many samples were compared.
-    """
-
-    tensor: str
-    sqnr_db: float | None
-    cosine: float | None
-    max_abs: float | None
-    low: float | None
-    high: float | None
-    top1: float | None
-    samples: int
-
-    def to_dict(self) -> dict[str, Any]:
-        """Returns the JSON form."""
-        return asdict(self)
-
-
-def losses(model: Model, quantised: Model, samples: Sequence[Sample]) -> tuple[Loss, ...]:
-    """Compares a QDQ model with the float model.
-
-    Args:
-        model: The float model.
-        quantised: The QDQ model.
-        samples: Samples to run; only the first `SCORED` are.
-
-    Returns:
-        One entry per output.
-
-    Raises:
-        EdgekitError: As `Runner.run`.
-    """
-    taken = samples[:SCORED]
-    with (
-        Oracle(model, isolate=True, timeout_s=300.0) as one,
-        Oracle(quantised, isolate=True, timeout_s=300.0) as two,
-    ):
-        pairs = [(one.run(sample), two.run(sample)) for sample in taken]
-    names = [spec.name for spec in model.outputs]
-    return losses_between(names, [a for a, _ in pairs], [b for _, b in pairs])
-
-
-def losses_between(
-    names: Sequence[str], exact: Sequence[Mapping[str, Array]], found: Sequence[Mapping[str, Array]]
-) -> tuple[Loss, ...]:
-    """Compares outputs by name with those of a model that computes in fewer bits.
-
-    Args:
-        names: The outputs.
-        exact: What the source model gives, one mapping per sample.
-        found: The same of the other model.
-    """
-    return tuple(_loss(n, [(a[n], b[n]) for a, b in zip(exact, found, strict=True)]) for n in names)
-
-
-def _loss(name: str, pairs: Sequence[tuple[Array, Array]]) -> Loss:
-    delta = compare_tensor(name, pairs, Tolerance(1.0))
-    return Loss(
-        name, delta.sqnr_db, delta.cosine, delta.max_abs, delta.low, delta.high, _top1(pairs), len(pairs)
-    )
-
-
-def _top1(pairs: Sequence[tuple[Array, Array]]) -> float | None:
-    first = pairs[0][0]
-    if first.ndim != 2 or first.shape[-1] < CLASSES or first.dtype.kind != "f":
-        return None
-    same = [np.argmax(a, -1) == np.argmax(b, -1) for a, b in pairs]
-    return float(np.concatenate(same).mean())

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from edgekit.artifact import Artifact, Verdict, Verification
-from edgekit.consistency.calibrate import Loss, losses_between
 from edgekit.consistency.limits import limits_of
+from edgekit.consistency.loss import Loss, losses_between
 from edgekit.consistency.oracle import Oracle
 from edgekit.consistency.reference import Unavailable, run_source
 from edgekit.consistency.samples import Given

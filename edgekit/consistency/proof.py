@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 from edgekit.compat.advice import Claim
 from edgekit.compat.fix import Applied, Fixed
-from edgekit.consistency.calibrate import Loss, losses_between
 from edgekit.consistency.generate import Generator
+from edgekit.consistency.loss import Loss, losses_between
 from edgekit.consistency.oracle import Oracle
 from edgekit.consistency.samples import Sample, golden_samples
 from edgekit.ir import Model

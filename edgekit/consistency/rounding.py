@@ -21,6 +21,7 @@ from edgekit.artifact import Delta, Status
 from edgekit.consistency.metrics import Pair
 from edgekit.consistency.perturbed import PerturbedSource, is_small_enough
 from edgekit.ir import Model
+from edgekit.passes.edit import is_constant
 from edgekit.runners import Array
 
 FACTOR = 4.0
@@ -36,7 +37,13 @@ _STEPWISE = frozenset(
 def can_judge(model: Model) -> bool:
     """Tells whether a model's roundings can be drawn anew, and add up to something smooth."""
     nodes = ir.traversal.RecursiveGraphIterator(model.ir.graph)
-    return is_small_enough(model) and not any(n.op_type in _STEPWISE or n.domain for n in nodes)
+    return is_small_enough(model) and not any(n.domain or _is_stepwise(n) for n in nodes)
+
+
+def _is_stepwise(node: ir.Node) -> bool:
+    """Weights that are dequantised are numbers like others."""
+    of_constant = node.op_type == "DequantizeLinear" and is_constant(node.inputs[0])
+    return node.op_type in _STEPWISE and not of_constant
 
 
 def settle(delta: Delta, pairs: Sequence[Pair], source: PerturbedSource) -> Delta:

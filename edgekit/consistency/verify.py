@@ -216,7 +216,8 @@ class _Work:
         if step is not None:
             if not is_integer:
                 return steps.settle(delta, step, pairs)
-            settled = steps.settle_integers(delta, step, pairs, half=bool(self.artifact.recipe.get("fp16")))
+            allowed, half = steps.allowed_steps(self.model, delta.tensor), self.artifact.recipe.get("fp16")
+            settled = steps.settle_integers(delta, step, pairs, allowed, half=bool(half))
             function = tail.function_of(self.model, delta.tensor)
             if settled.status.holds or function is None:
                 return settled

@@ -44,6 +44,8 @@ class LowerOptions:
         require_full_integer: Refuse what leaves an op of a quantised model in float.
         integer_io: Give quantised public inputs and outputs as integers.
         exact_functions: Look quantised functions up in tables where their kernels are not exact.
+        unsigned: Compute on uint8 as it is; else it becomes int8.
+        weights: How constant weights of ops in float are stored, where the backend has a choice.
         keep_refused: Leave an op in the place of a refused node, so that what follows is lowered too; such
             a ledger can be judged and never be written.
     """
@@ -53,6 +55,8 @@ class LowerOptions:
     require_full_integer: bool = False
     integer_io: bool = False
     exact_functions: bool = False
+    unsigned: bool = False
+    weights: str = "plain"
     keep_refused: bool = False
 
 

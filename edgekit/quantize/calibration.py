@@ -3,20 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgekit.diagnostics import error
-from edgekit.quantize.scheme import Calibration
+from edgekit.quantize.histogram import Histogram
+from edgekit.quantize.methods import METHODS
 
 Array = NDArray[Any]
 Ranges = Mapping[str, tuple[float, float]]
 """Lowest and highest value of a tensor, by its name."""
 
-KEPT = 4096
-"""Values that are kept of a tensor per sample, evenly spaced in order; extremes are always among them."""
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """How ranges follow from observed values.
+
+    Attributes:
+        method: `minmax`, `percentile`, `entropy` or `mse`; see `methods`.
+        percentile: Share of the values, in percent, that lies inside (`percentile` only).
+        bits: Bits of a code of an activation (`entropy`, `mse`).
+    """
+
+    method: str = "minmax"
+    percentile: float = 99.99
+    bits: int = 8
+
+    def __post_init__(self) -> None:
+        if self.method not in METHODS:
+            choices = ", ".join(f"`{m}`" for m in METHODS)
+            raise error("EK204", f"there is no calibration `{self.method}`", notes=(f"methods: {choices}",))
+        if not 50 < self.percentile <= 100:
+            raise error("EK202", f"the percentile {self.percentile} is not above 50 and up to 100")
 
 
 def observe(
@@ -25,7 +46,7 @@ def observe(
     names: Sequence[str],
     calibration: Calibration,
 ) -> dict[str, tuple[float, float]]:
-    """Runs the samples and returns the range of each tensor.
+    """Runs the samples and returns the range of each tensor; one sample is held at a time.
 
     Args:
         run: Runs the float model on one sample and returns its tensors by name.
@@ -39,29 +60,37 @@ def observe(
     Raises:
         EdgekitError: EK403 without samples, or when a tensor is not finite.
     """
-    kept: dict[str, list[Array]] = {name: [] for name in names}
+    seen: dict[str, Histogram | _Extremes] = {}
+    make = _Extremes if calibration.method == "minmax" else Histogram
     count = 0
     for sample in samples:
         count += 1
         given = run(sample)
         for name in names:
-            if name in given and given[name].size:
-                kept[name].append(_order_statistics(name, given[name]))
+            values = given.get(name)
+            if values is None or not values.size:
+                continue
+            if not np.isfinite(values).all():
+                raise error("EK403", f"the tensor `{name}` is not finite on calibration sample {count}")
+            seen.setdefault(name, make()).add(values)
     if not count:
         raise error("EK403", "there are no samples to calibrate with", help="give some with `--calibrate`")
-    return {name: _range(np.concatenate(parts), calibration) for name, parts in kept.items() if parts}
+    return {name: _range(one, calibration) for name, one in seen.items()}
 
 
-def _order_statistics(name: str, values: Array) -> Array:
-    flat = np.sort(values, axis=None).astype(np.float32)
-    if not np.isfinite(flat[[0, -1]]).all():
-        raise error("EK403", f"the tensor `{name}` is not finite on the calibration samples")
-    if flat.size <= KEPT:
-        return flat
-    return np.asarray(flat[np.linspace(0, flat.size - 1, KEPT).round().astype(np.int64)])
+@dataclass(slots=True)
+class _Extremes:
+    """The smallest and the largest value: all that min-max needs."""
+
+    low: float = np.inf
+    high: float = -np.inf
+
+    def add(self, values: Array) -> None:
+        self.low, self.high = min(self.low, float(values.min())), max(self.high, float(values.max()))
 
 
-def _range(values: Array, calibration: Calibration) -> tuple[float, float]:
-    share = 100.0 if calibration.method == "minmax" else calibration.percentile
-    low, high = np.percentile(values, [100 - share, share])
-    return min(float(low), 0.0), max(float(high), 0.0)
+def _range(seen: Histogram | _Extremes, calibration: Calibration) -> tuple[float, float]:
+    low, high = seen.low, seen.high
+    if isinstance(seen, Histogram):
+        low, high = METHODS[calibration.method](seen, calibration.bits, calibration.percentile)
+    return min(low, 0.0), max(high, 0.0)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
-import numpy as np
 import onnx_ir as ir
 
+from edgekit.diagnostics import error
 from edgekit.passes.edit import attribute, constant, is_constant, only_consumer, operand, rank_of
-from edgekit.quantize.arithmetic import Affine
+from edgekit.quantize.scheme import EQUAL, Form, Scheme
 
 
 class Role(enum.StrEnum):
@@ -25,42 +25,96 @@ class Role(enum.StrEnum):
     """The result has a scale that the kernels fix."""
 
 
-FIXED = {
-    "Softmax": Affine(np.float32(1 / 256), -128),
-    "Sigmoid": Affine(np.float32(1 / 256), -128),
-    "Tanh": Affine(np.float32(1 / 128), 0),
-}
-_FREE = frozenset(("Add", "Sub", "Mul", "ReduceMean", "GlobalAveragePool", "HardSwish", "LeakyRelu"))
-_SAME = frozenset(
-    ("MaxPool", "AveragePool", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Slice", "Split",
-     "Concat", "Identity", "DepthToSpace", "SpaceToDepth", "Relu", "Clip", "Gather", "GlobalMaxPool")
+_FREE = frozenset(
+    ("Add", "Sub", "Mul", "PRelu", "MatMul", "ReduceMean", "GlobalAveragePool", "HardSwish", "LeakyRelu",
+     "Gelu")
 )  # fmt: skip
+_FIXED = frozenset(("Softmax", "Sigmoid", "Tanh"))
+_SEVERAL = frozenset(("Add", "Sub", "Mul", "Concat", "MatMul", "PRelu"))
+"""Ops all of whose operands are quantised like activations."""
 _WEIGHT_AXIS = {"Conv": 0, "ConvTranspose": 1, "MatMul": 1}
 
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """Which operand holds the weights and along which axis their outputs lie."""
+    """Where the weights of an op are.
+
+    Attributes:
+        index: Which operand holds them.
+        axis: The axis of the output channels.
+        summed: The only axis that is summed over, of a matrix; `None` of a kernel.
+    """
 
     index: int
     axis: int
+    summed: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """The roles that a scheme gives the nodes of a graph.
+
+    Attributes:
+        scheme: The scheme.
+        kept: Names of nodes that stay in float on request.
+    """
+
+    scheme: Scheme
+    kept: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, graph: ir.Graph, scheme: Scheme, keep: frozenset[str] = frozenset()) -> Roles:
+        """Takes in what is to stay in float; an op and the limit that it takes in are one.
+
+        Args:
+            graph: The main graph of a prepared model.
+            scheme: The scheme.
+            keep: Names of nodes.
+
+        Raises:
+            EdgekitError: EK204 for a name that no node has.
+        """
+        unknown = sorted(keep - {node.name for node in graph})
+        if unknown:
+            raise error(
+                "EK204", f"the model has no node `{unknown[0]}`", help="names are of the prepared model"
+            )
+        pairs = [
+            {node.name, after.name}
+            for node in graph
+            if is_fused(node.outputs[0]) and (after := only_consumer(node.outputs[0])) is not None
+        ]
+        together = (name for pair in pairs if pair & keep for name in pair)
+        return cls(scheme, keep | frozenset(name for name in together if name))
+
+    def role(self, node: ir.Node) -> Role | None:
+        """Returns the role of a node; `None` if it stays in float."""
+        found = None if node.name in self.kept else role_of(node)
+        if self.scheme.form is not Form.QDQ:
+            return found if found is Role.WEIGHTED else None
+        is_free = found is Role.SAME and node.op_type not in self.scheme.numerics.equal
+        return Role.FREE if is_free else found
 
 
 def role_of(node: ir.Node) -> Role | None:
-    """Returns the role of a node; `None` if it stays in float."""
+    """Returns the role that a node may have; `None` if it always stays in float."""
     if node.domain or any(
         v is not None and v.dtype not in (ir.DataType.FLOAT, None) for v in node.outputs[:1]
     ):
         return None
-    if node.op_type in FIXED:
+    if node.op_type in _FIXED:
         return Role.FIXED
-    if node.op_type in _FREE:
-        return Role.FREE
     if weights_of(node) is not None:
         return Role.WEIGHTED
-    if node.op_type in _SAME or _is_plain_resize(node) or _is_zero_pad(node):
+    if node.op_type in _FREE:
+        return Role.FREE if _has_real_operands(node) else None
+    if node.op_type in EQUAL and _is_plain(node):
         return None if _has_extra_outputs(node) else Role.SAME
     return None
+
+
+def _has_real_operands(node: ir.Node) -> bool:
+    return node.op_type != "MatMul" or all((rank_of(v) or 0) >= 2 for v in node.inputs)
 
 
 def weights_of(node: ir.Node) -> Weights | None:
@@ -75,13 +129,14 @@ def weights_of(node: ir.Node) -> Weights | None:
         return None
     if node.op_type == "Gemm":
         plain = attribute(node, "alpha", 1.0) == 1 and attribute(node, "beta", 1.0) == 1
-        return Weights(1, 0 if attribute(node, "transB", 0) else 1) if plain else None
-    return Weights(1, _WEIGHT_AXIS[node.op_type])
+        axis = 0 if attribute(node, "transB", 0) else 1
+        return Weights(1, axis, 1 - axis) if plain else None
+    return Weights(1, _WEIGHT_AXIS[node.op_type], 0 if node.op_type == "MatMul" else None)
 
 
 def data_inputs(node: ir.Node) -> list[ir.Value]:
     """Returns the operands of a node that are quantised like activations, constants among them."""
-    several = node.op_type in ("Add", "Sub", "Mul", "Concat")
+    several = node.op_type in _SEVERAL and weights_of(node) is None
     taken = node.inputs if several else node.inputs[:1]
     return [v for v in taken if v is not None and v.dtype == ir.DataType.FLOAT]
 
@@ -102,13 +157,13 @@ def _has_extra_outputs(node: ir.Node) -> bool:
     return node.op_type != "Split" and bool(used)
 
 
-def _is_plain_resize(node: ir.Node) -> bool:
-    return node.op_type == "Resize" and attribute(node, "mode", "nearest") in ("nearest", "linear")
-
-
-def _is_zero_pad(node: ir.Node) -> bool:
-    if node.op_type != "Pad" or attribute(node, "mode", "constant") != "constant":
-        return False
+def _is_plain(node: ir.Node) -> bool:
+    """Tells whether an op that usually moves elements adds no numbers of its own."""
+    if node.op_type == "Resize":
+        return attribute(node, "mode", "nearest") in ("nearest", "linear")
+    if node.op_type != "Pad":
+        return True
     fill = operand(node, 2)
     data = constant(fill)
-    return fill is None or (data is not None and not data.any())
+    zeros = fill is None or (data is not None and not data.any())
+    return attribute(node, "mode", "constant") == "constant" and zeros

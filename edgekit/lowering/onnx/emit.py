@@ -57,9 +57,17 @@ class EmittedOnnx:
     diagnostics: tuple[Diagnostic, ...] = ()
 
 
-def executable(model: Model) -> Model:
-    """Returns a prepared model in the newest opset that ONNX Runtime executes; no longer a user's file."""
-    emitted = emit_onnx(model)
+def executable(model: Model, opset: int | None = None) -> Model:
+    """Returns a prepared model in an opset that ONNX Runtime executes; no longer a user's file.
+
+    Args:
+        model: The model that `passes.prepare` returned.
+        opset: The opset; by default the newest.
+
+    Raises:
+        EdgekitError: EK306 naming the op that has no equivalent form at `opset`.
+    """
+    emitted = emit_onnx(model, opset=opset)
     for node in emitted.ir.graph:
         set_origin(node, emitted.origins.get(node.outputs[0].name or "", Origin()))
     return replace(model, ir=emitted.ir, source="onnx", sha256=None)

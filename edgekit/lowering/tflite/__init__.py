@@ -16,6 +16,7 @@ from edgekit.lowering.tflite.integer import to_integers
 from edgekit.lowering.tflite.layout import arrange
 from edgekit.lowering.tflite.table import load_ops
 from edgekit.lowering.tflite.views import separate_views
+from edgekit.lowering.tflite.weights import store_weights
 
 ORIGINS_NAME = "edgekit.origins"
 """Name of the metadata buffer that holds the origin of each op."""
@@ -38,11 +39,16 @@ def lower_tflite(model: Model, expand: Expand, options: LowerOptions | None = No
     if not options.keep_refused and any(d.severity is Severity.ERROR for d in lowered.diagnostics):
         return lowered  # incomplete: only its diagnostics count
     arranged = arrange(lowered, options.io_layout)
-    found = to_integers(fuse(arranged.main), public=options.integer_io, exact=options.exact_functions)
+    found = to_integers(
+        fuse(arranged.main),
+        public=options.integer_io,
+        exact=options.exact_functions,
+        unsigned=options.unsigned,
+    )
     islands = found.diagnostics(required=options.require_full_integer)
     return replace(
         arranged,
-        main=separate_views(found.graph),
+        main=separate_views(store_weights(found.graph, options.weights)),
         inputs=tuple(map(found.place, arranged.inputs)),
         outputs=tuple(map(found.place, arranged.outputs)),
         tensors={name: found.place(tensor) for name, tensor in arranged.tensors.items()},

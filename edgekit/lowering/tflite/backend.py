@@ -42,6 +42,8 @@ def build(source: Model, prepared: Prepared, recipe: Recipe) -> Artifact:
         own.require_full_integer,
         own.integer_io,
         own.exact_functions,
+        own.unsigned,
+        own.weights,
     )
     lowered = lower_tflite(prepared.model, expand, options)
     if any(d.severity is Severity.ERROR for d in lowered.diagnostics):
@@ -89,7 +91,7 @@ def _origins(lowered: Lowered, names: dict[Value, str]) -> dict[str, Origin]:
 def _has_integer_kernels(lowered: Lowered) -> bool:
     """Tells whether ops compute on quantised integers, whose roundings differ from the source's."""
     return any(
-        v.quant is not None and v.dtype.name in ("int8", "uint8")
+        v.quant is not None and v.dtype.name in ("int8", "uint8", "int16")
         for op in lowered.main.ops
         for v in op.outputs
     )

@@ -17,7 +17,19 @@ from edgekit.report.describe import verification as verdicts
 from edgekit.report.describe.emitted import EmittedOp, emitted_ops
 from edgekit.report.describe.model import FORMATS, dtype_text, shape_text
 from edgekit.report.describe.model import subject as model_subject
-from edgekit.report.model import Column, Fact, Facts, Kind, Prose, Report, Row, Section, Subject, Table
+from edgekit.report.model import (
+    Column,
+    Fact,
+    Facts,
+    Kind,
+    Prose,
+    Report,
+    Row,
+    Section,
+    Subject,
+    Table,
+    VerdictStatus,
+)
 
 _BACKENDS = {"tflite": "TFLite", "onnx": "ONNX", "coreml": "Core ML", "tvm": "TVM"}
 
@@ -47,6 +59,8 @@ def report(
     """
     verification = artifact.verification or not_verified("its manifest holds no verdict")
     verdict = verdicts.verdict(verification, artifact.title, wanted=wanted)
+    if verdict.status is not VerdictStatus.FAILED:
+        verdict = quantization.over_budget(artifact) or verdict
     about = model_subject(model) if model else _subject(artifact)
     return Report(
         command,
@@ -95,7 +109,7 @@ def sections(artifact: Artifact, model: Model | None, folder: Path) -> tuple[Sec
     if artifact.verification is not None:
         parts += verdicts.sections(artifact.verification)
     if "quantization" in artifact.recipe:
-        parts.append(quantization.section(artifact.recipe["quantization"]))
+        parts += quantization.sections(artifact.recipe["quantization"])
     if "compression" in artifact.recipe:
         parts.append(quantization.compression(artifact.recipe["compression"]))
     if "compiled" in artifact.recipe:

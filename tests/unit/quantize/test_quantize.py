@@ -83,7 +83,7 @@ def test_ranges_are_not_made_up(samples):
 
 
 def test_unknown_names_are_told_the_choices():
-    for call in (lambda: scheme_named("int4"), lambda: Calibration("entropy")):
+    for call in (lambda: scheme_named("int4"), lambda: Calibration("guess")):
         with pytest.raises(EdgekitError) as caught:
             call()
         assert caught.value.diagnostics[0].code == "EK204"
@@ -181,3 +181,27 @@ def test_a_quantised_model_is_not_quantised_again(made):
     with pytest.raises(EdgekitError) as caught:
         Plan.of(made[1])
     assert caught.value.diagnostics[0].code == "EK403"
+
+
+def neighbours(model, name):
+    """The types of the ops before and behind the node of a name."""
+    (node,) = (n for n in model.ir.graph if n.name == name)
+    before = {v.producer().op_type for v in node.inputs if v is not None and v.producer() is not None}
+    return before, {u.node.op_type for v in node.outputs for u in v.uses()}
+
+
+@pytest.mark.parametrize("name", ["conv", "relu"])
+def test_a_node_that_is_kept_stays_in_float_with_its_limit(name):
+    plan = Plan.of(prepare(api.load(small())).model)
+    ranges = dict.fromkeys(observed_names(plan), (-1.0, 3.0))
+    model, _ = quantize(plan, scheme_named("int8"), ranges, keep=frozenset([name]))
+    assert neighbours(model, "conv") == (set(), {"Relu"})
+    assert neighbours(model, "relu") == ({"Conv"}, {"QuantizeLinear"})
+    assert neighbours(model, "max") == ({"DequantizeLinear"}, {"QuantizeLinear"})
+
+
+def test_a_name_that_no_node_has_is_not_kept():
+    plan = Plan.of(prepare(api.load(small())).model)
+    with pytest.raises(EdgekitError) as caught:
+        quantize(plan, scheme_named("int8"), {}, keep=frozenset(["nothing"]))
+    assert caught.value.diagnostics[0].code == "EK204"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+
 from edgekit.diagnostics import Diagnostic
 from edgekit.lowering.ledger import Subgraph, TensorMap, Value
 from edgekit.lowering.tflite.integer.edges import integer_io
@@ -12,7 +14,10 @@ from edgekit.lowering.tflite.integer.exact import write_out
 from edgekit.lowering.tflite.integer.fuse import Fusion
 from edgekit.lowering.tflite.integer.hoist import SHIFT, as_int8, hoist
 from edgekit.lowering.tflite.integer.islands import Island, diagnostics, islands, nothing_quantised
-from edgekit.lowering.tflite.integer.rules import INT8, UINT8, takes_uint8
+from edgekit.lowering.tflite.integer.rules import INT8, INT16, RULES, UINT8, takes_uint8
+
+SIGNED = (INT8, INT16)
+UNSIGNED = (UINT8,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +27,8 @@ class Integers:
     Attributes:
         graph: The graph, without markers.
         fused: How many ops compute in integers.
-        islands: What stays in float, with the reasons; empty where nothing computes in integers.
+        islands: What stays in float, with the reasons; where nothing computes in integers, only the ops that
+            would.
         now: What a value of the former graph became, where it is another.
         shifted: What became of values that were uint8, before `now`.
     """
@@ -46,31 +52,51 @@ class Integers:
         return diagnostics(self.islands, required)
 
 
-def to_integers(graph: Subgraph, *, public: bool = False, exact: bool = False) -> Integers:
+def to_integers(
+    graph: Subgraph, *, public: bool = False, exact: bool = False, unsigned: bool = False
+) -> Integers:
     """Gives every op between DEQUANTIZE and QUANTIZE its integer kernel where it has one.
 
     Args:
         graph: A graph in its final layout, activations fused, with markers.
         public: Whether quantised public inputs and outputs are integers.
         exact: Whether functions are looked up where their kernels are not exact.
+        unsigned: Whether uint8 gets kernels of its own; else it becomes int8.
 
     Returns:
         The graph. If no op has an integer form, each marker is written out in exact arithmetic.
     """
     if not any("quant" in op.attrs for op in graph.ops):
         return Integers(write_out(graph))
-    dtype = UINT8 if takes_uint8(graph) else INT8
-    signed, shifted = (graph, {}) if dtype == UINT8 else as_int8(graph)
-    fusion = Fusion(hoist(signed, dtype), exact, dtype)
+    unsigned = unsigned or takes_uint8(graph)
+    kinds = UNSIGNED if unsigned else SIGNED
+    signed, shifted = (graph, {}) if unsigned else as_int8(graph)
+    fusion = Fusion(hoist(signed, kinds), exact, kinds)
     made = fusion.run()
     if not (fusion.fused and fusion.is_sound):
-        return Integers(write_out(graph))
+        return Integers(write_out(graph), 0, _all_in_float(fusion))
     now = dict(fusion.now)
     if public:
         made, edges = integer_io(made)
         now |= edges
     made = write_out(made)
     return Integers(made, fusion.fused, islands(made, fusion.reasons), now, shifted)
+
+
+_UNSOUND = "another op reads integers as numbers, which kernels for integers would take for reals"
+
+
+def _all_in_float(fusion: Fusion) -> tuple[Island, ...]:
+    """Names the ops that would compute in integers, of a graph in which none does."""
+    reasons = fusion.reasons
+    if not fusion.is_sound:
+        hosts = [op for op in fusion.graph.ops if op.op in RULES and op.outputs[0].dtype == np.float32]
+        reasons = {**{op.outputs[0]: _UNSOUND for op in hosts}, **reasons}
+    return tuple(
+        Island(op.op, op.origin, reasons[op.outputs[0]])
+        for op in fusion.graph.ops
+        if op.outputs[0] in reasons
+    )
 
 
 __all__ = ["Integers", "Island", "to_integers"]

@@ -18,7 +18,7 @@ from edgekit.lowering.tflite.integer.movement import (
     moved_operands,
     on_codes,
 )
-from edgekit.lowering.tflite.integer.rules import INT8, RULES, Form, StaysFloat
+from edgekit.lowering.tflite.integer.rules import INT8, INT16, RULES, Form, StaysFloat, check_kernel
 from edgekit.lowering.tflite.integer.table import look_up
 
 _BLIND = ("CAST", "SHAPE", "RESHAPE")
@@ -34,7 +34,7 @@ class Fusion:
     Attributes:
         graph: A graph with markers, QUANTIZE behind the ops that compute.
         exact: Whether functions are looked up where their kernels are not exact.
-        dtype: Of the codes whose kernels are looked for.
+        kinds: Dtypes of integers that stand for reals.
         ops: The ops so far.
         codes: The integers that stand for a real value.
         now: What a value of the former graph is in the new one.
@@ -45,7 +45,7 @@ class Fusion:
 
     graph: Subgraph
     exact: bool = False
-    dtype: np.dtype[Any] = INT8
+    kinds: tuple[np.dtype[Any], ...] = (INT8, INT16)
     ops: list[Emitted] = field(default_factory=list)
     codes: dict[Value, Value] = field(default_factory=dict)
     now: dict[Value, Value] = field(default_factory=dict)
@@ -105,7 +105,7 @@ class Fusion:
         if code.quant is None or not _same(code.quant, op.attrs["quant"]):
             self.ops.append(replace(op, inputs=(code,)))  # keeps its marker: `exact` writes it out
             return
-        if code.dtype == self.dtype:
+        if code.dtype in self.kinds:
             self.codes[result] = code
         self.ops.append(Emitted("DEQUANTIZE", (code,), (result,), {}, op.origin))
 
@@ -116,19 +116,19 @@ class Fusion:
         known = [v for v in operands.values() if v is not None and v.quant is not None]
         if not places or len(known) != len(places) or not all(_same(known[0].quant, v.quant) for v in known):
             return False
-        quant = known[0].quant
+        quant, dtype = known[0].quant, known[0].dtype
         assert quant is not None
-        is_real = op.outputs[0].dtype != self.dtype
-        if is_real and (
-            not is_on_grid(op, quant, self.dtype) or any(v.dtype != np.float32 for v in op.outputs)
-        ):
+        is_real = op.outputs[0].dtype not in self.kinds
+        if any(v.dtype != dtype for v in known):
+            return False
+        if is_real and (not is_on_grid(op, quant, dtype) or any(v.dtype != np.float32 for v in op.outputs)):
             return False
         if not is_real and op.op in ADDING and any(v.quant is None for v in moved_operands(op).values()):
             return False  # it was an op on codes, not on reals
         if not is_real and is_implied(op):
             self.now[op.outputs[0]] = known[0]
             return True
-        made = tuple(Value(self.dtype, v.shape, None, quant) for v in op.outputs)
+        made = tuple(Value(dtype, v.shape, None, quant) for v in op.outputs)
         given = {i: v for i, v in operands.items() if v is not None}
         moved = replace(op, inputs=inputs)
         self.ops += on_codes(moved, given, made, quant) if is_real else [replace(moved, outputs=made)]
@@ -144,8 +144,10 @@ class Fusion:
     def _choose(self, op: Emitted, inputs: tuple[Value | None, ...]) -> bool:
         """Lets an op that only looks for the place of the largest look among the integers."""
         code = self._code(inputs[0]) if op.op in ("ARG_MAX", "ARG_MIN") else None
-        if code is None or op.inputs[0] is None or op.inputs[0].dtype == self.dtype:
+        if code is None or op.inputs[0] is None or op.inputs[0].dtype in self.kinds:
             return False
+        if code.dtype == INT16:
+            return False  # there is no such kernel
         self.ops.append(replace(op, inputs=(code, *inputs[1:])))
         self.fused += 1
         return True
@@ -153,7 +155,7 @@ class Fusion:
     def _code(self, value: Value | None) -> Value | None:
         if value is None or value.data is not None:
             return None
-        return value if value.dtype == self.dtype and value.quant is not None else self.codes.get(value)
+        return value if value.dtype in self.kinds and value.quant is not None else self.codes.get(value)
 
     def _compute(self, op: Emitted) -> bool:
         rule = RULES.get(op.op)
@@ -165,6 +167,7 @@ class Fusion:
         try:
             after = self._quantised(op)
             form = rule(op, codes)
+            check_kernel(op.op, [v for v in codes if v is not None], after.outputs[0].dtype)
             self._emit(op, form, after)
         except StaysFloat as verdict:
             self.reasons[op.outputs[0]] = str(verdict)
@@ -177,7 +180,7 @@ class Fusion:
         readers = self._users.get(op.outputs[0], [])
         first = readers[0] if readers else None
         is_public = op.outputs[0] in self.graph.outputs
-        if is_public or first is None or first.op != "QUANTIZE" or first.outputs[0].dtype != self.dtype:
+        if is_public or first is None or first.op != "QUANTIZE" or first.outputs[0].dtype not in self.kinds:
             raise StaysFloat("its result is not quantised")
         if any(r.op != "QUANTIZE" or r.attrs != first.attrs for r in readers):
             raise StaysFloat("its result is also read as reals")
@@ -199,12 +202,12 @@ class Fusion:
                 f"its kernel gives the scale {own.scale[0]:.6g}, coarser than the {quant.scale[0]:.6g} wanted"
             )
         origin = op.origin | after.origin
-        y = Value(self.dtype, op.outputs[0].shape, None, own)
+        y = Value(after.outputs[0].dtype, op.outputs[0].shape, None, own)
         plain = (form.inputs, op.op, op.attrs)
         inputs, name, attrs = (form.otherwise if misfit else None) or plain
         self.ops.append(Emitted(name, inputs, (y,), attrs, origin))
         if own is not quant:
-            z = Value(self.dtype, y.shape, None, quant)
+            z = Value(y.dtype, y.shape, None, quant)
             self.ops.append(Emitted("QUANTIZE", (y,), (z,), {}, origin))
             y = z
         self._replace(op, y)

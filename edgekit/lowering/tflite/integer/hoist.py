@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
@@ -68,12 +69,12 @@ def _shifted(op: Emitted) -> dict[str, Any]:
     return {"quant": replace(quant, zero_point=tuple(z - SHIFT for z in quant.zero_point))}
 
 
-def hoist(graph: Subgraph, dtype: np.dtype[Any] = INT8) -> Subgraph:
+def hoist(graph: Subgraph, kinds: Collection[np.dtype[Any]] = (INT8,)) -> Subgraph:
     """Lets QUANTIZE change places with movements, maxima and limits before it; exact, see `movement`.
 
     Args:
         graph: A graph with markers.
-        dtype: Of the codes whose kernels are looked for.
+        kinds: Dtypes of integers that stand for reals.
 
     Returns:
         The graph; limits that saturation implies are gone.
@@ -84,9 +85,8 @@ def hoist(graph: Subgraph, dtype: np.dtype[Any] = INT8) -> Subgraph:
     waiting, done = list(graph.ops), []
     while waiting:
         op = waiting.pop()
-        before = (
-            _maker(op.inputs[0], waiting) if op.op == "QUANTIZE" and op.outputs[0].dtype == dtype else None
-        )
+        mine = op.op == "QUANTIZE" and op.outputs[0].dtype in kinds
+        before = _maker(op.inputs[0], waiting) if mine else None
         if before is None:
             done.append(op)
             continue
@@ -96,7 +96,7 @@ def hoist(graph: Subgraph, dtype: np.dtype[Any] = INT8) -> Subgraph:
             continue
         waiting.pop(before)
         quant = op.attrs["quant"]
-        codes = {i: Value(dtype, v.shape, None, quant) for i, v in moved_operands(host).items()}
+        codes = {i: Value(op.outputs[0].dtype, v.shape, None, quant) for i, v in moved_operands(host).items()}
         moved = _moved(host, codes, op, quant)
         quantised = [
             Emitted("QUANTIZE", (host.inputs[i],), (code,), op.attrs, op.origin) for i, code in codes.items()

@@ -11,6 +11,9 @@ from edgekit.diagnostics import Diagnostic, Severity, Where
 from edgekit.ir import Origin
 from edgekit.lowering.ledger import Emitted, Subgraph, Value
 
+CODES = tuple(map(np.dtype, (np.int8, np.uint8, np.int16)))
+"""Dtypes of integers that stand for reals."""
+
 
 @dataclass(frozen=True, slots=True)
 class Island:
@@ -58,7 +61,7 @@ def _is_edge(op: Emitted, graph: Subgraph) -> bool:
 def _default(op: Emitted) -> str:
     if op.op in ("QUANTIZE", "DEQUANTIZE"):
         return "it borders on an op that stays in float"
-    if any(v is not None and v.dtype == np.int8 and v.quant is not None for v in op.inputs):
+    if any(v is not None and v.dtype in CODES and v.quant is not None for v in op.inputs):
         return "there is no integer form for this combination of dtypes"
     return "it does not lie between quantised tensors, or has no integer form"
 

@@ -60,23 +60,21 @@ def is_on_grid(op: Emitted, quant: Quant, dtype: np.dtype[Any]) -> bool:
     """
     numbers = [_number(v) for v in _numbers(op)]
     numbers += [x for x in _LIMITS.get(op.op, ()) if x is not None]
-    scale, zero, info = quant.scale[0], quant.zero_point[0], np.iinfo(dtype)
+    scale, zero, limits = quant.scale[0], quant.zero_point[0], np.iinfo(dtype)
     for number in numbers:
         code = number / scale + zero
         if number == -np.inf and op.op == "PADV2":
             continue
-        if abs(code - round(code)) > 1e-4 or not info.min <= round(code) <= info.max:
+        if abs(code - round(code)) > 1e-4 or not limits.min <= round(code) <= limits.max:
             return False
     return True
 
 
 def is_implied(op: Emitted) -> bool:
     """Tells whether a limit on integers is what the dtype allows anyway."""
-    if op.op not in ("MAXIMUM", "MINIMUM"):
-        return False
-    info = np.iinfo(op.outputs[0].dtype)
-    last = info.min if op.op == "MAXIMUM" else info.max
-    return any(v.data is not None and (v.data == last).all() for v in _numbers(op))
+    limits = np.iinfo(op.outputs[0].dtype)
+    last = {"MAXIMUM": limits.min, "MINIMUM": limits.max}.get(op.op)
+    return last is not None and any(v.data is not None and (v.data == last).all() for v in _numbers(op))
 
 
 def on_codes(
@@ -105,11 +103,11 @@ def on_codes(
 
 
 def code_of(number: float, quant: Quant, dtype: np.dtype[Any], shape: tuple[int | None, ...] = ()) -> Value:
-    """Returns the constant that stands for a number."""
-    info = np.iinfo(dtype)
+    """Returns the constant integer that stands for a number."""
     with np.errstate(over="ignore"):
         code = np.rint(np.float32(number) / np.float32(quant.scale[0])) + quant.zero_point[0]
-    data = np.full([d or 1 for d in shape], np.clip(code, info.min, info.max)).astype(dtype)
+    limits = np.iinfo(dtype)
+    data = np.full([d or 1 for d in shape], np.clip(code, limits.min, limits.max)).astype(dtype)
     return Value(data.dtype, data.shape, data, quant)
 
 

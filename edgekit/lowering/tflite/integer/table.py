@@ -1,4 +1,4 @@
-"""A function of one int8 element is a table of 256 entries: exact, whatever the scales."""
+"""A function of one 8-bit element is a table of 256 entries: exact, whatever the scales."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ INT32 = np.dtype(np.int32)
 def look_up(
     code: Value, function: Callable[[NDArray[np.float64]], NDArray[np.float64]], quant: Quant, origin: Origin
 ) -> tuple[list[Emitted], Value]:
-    """Returns CAST, ADD and GATHER that apply a function to int8 codes.
+    """Returns CAST, ADD and GATHER that apply a function to 8-bit codes.
 
     Args:
         code: int8 or uint8, with its quantisation.
@@ -25,15 +25,15 @@ def look_up(
         origin: Stamped on the ops.
     """
     assert code.quant is not None
-    info = np.iinfo(code.dtype)
+    limits = np.iinfo(code.dtype)
     with np.errstate(over="ignore"):
         reals = function(
-            (np.arange(float(info.min), info.max + 1.0) - code.quant.zero_point[0]) * code.quant.scale[0]
+            (np.arange(limits.min, limits.max + 1.0) - code.quant.zero_point[0]) * code.quant.scale[0]
         )
     whole = np.rint(reals.astype(np.float32) / np.float32(quant.scale[0])) + quant.zero_point[0]
-    entries = np.clip(whole, info.min, info.max).astype(code.dtype)
+    entries = np.clip(whole, limits.min, limits.max).astype(code.dtype)
     table = Value(entries.dtype, entries.shape, entries, quant)
-    offset = np.asarray(-info.min, np.int32)
+    offset = np.asarray(-limits.min, np.int32)
     wide, index = Value(INT32, code.shape), Value(INT32, code.shape)
     result = Value(entries.dtype, code.shape, None, quant)
     cast = {"in_data_type": code.dtype, "out_data_type": INT32}

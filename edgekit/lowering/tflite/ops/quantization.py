@@ -19,7 +19,7 @@ from edgekit.lowering.tflite.formula import Term
 from edgekit.lowering.tflite.requantize import INTEGERS, saturated
 from edgekit.lowering.tflite.table import lowers
 
-_MARKED = ("int8", "uint8")
+_MARKED = ("int8", "uint8", "int16")
 """Dtypes whose ops may have integer kernels."""
 
 
