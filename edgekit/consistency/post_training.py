@@ -88,7 +88,8 @@ def formed(quantised: Model, plan: Plan, wish: Wish) -> Forms:
         wish: What was asked.
     """
     forms = Forms.of(quantised, plan, wish.scheme, wish.how, wish.keep)
-    return Forms(executable(forms.lowered), _judged(forms.reference, wish.scheme))
+    reference = _judged(forms.reference, wish.scheme)
+    return Forms(reference if forms.lowered is forms.reference else executable(forms.lowered), reference)
 
 
 def _judged(reference: Model, scheme: Scheme) -> Model:

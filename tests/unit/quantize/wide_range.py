@@ -1,8 +1,9 @@
 """A golden network with a depthwise layer whose channels have very different ranges; it computes the same.
 
 After a ReLU stands a depthwise convolution that multiplies channel c by a factor of its own, far below 1 for
-most; the next convolution divides by it. In float nothing changes. With one int8 scale for all channels the small
-ones lose most of their codes. Forked, the next convolution is the sum of two, so that the channels have two readers.
+most; the next convolution divides by it. In float nothing changes. With one int8 scale for all channels the
+small ones lose most of their codes. Forked, the next convolution is the sum of two, so that the channels have
+two readers.
 """
 
 from __future__ import annotations
@@ -56,6 +57,6 @@ def _fork(graph, reader, held, weights) -> None:
 
 
 def digits() -> tuple[np.ndarray, np.ndarray]:
-    """Returns the golden images and labels, each image also moved by a pixel where that keeps all ink."""
+    """Returns the golden images and their labels."""
     held = load_file(FOLDER / "samples.safetensors")
     return held["image"], held["labels"]
