@@ -137,6 +137,7 @@ def quantize(
     *,
     scheme: str = "int8",
     calibrate: Any = None,
+    preprocess: Any = None,
     method: str = "minmax",
     percentile: float = 99.99,
     block_size: int | None = None,
@@ -168,8 +169,10 @@ def quantize(
         scheme: `int8` (weights with one scale per output channel), `int8-per-tensor`, `uint8`, `int16x8`,
             `dynamic`, `fp16`, `w8` or `w4`; `edgekit.quantize.SCHEMES` says what each is.
         calibrate: Samples that show the ranges of the activations: a file (`.npz`, `.npy`,
-            `.safetensors`), one sample, or an iterable of samples by input name; else the golden samples
-            beside the model. `dynamic`, `fp16`, `w8` and `w4` need none.
+            `.safetensors`, `.csv`), a folder of images or arrays, a function that yields samples or the name
+            of one (`module:function`, `file.py:function`), one sample, or an iterable of samples by input
+            name; else the golden samples beside the model. `dynamic`, `fp16`, `w8` and `w4` need none.
+        preprocess: An `edgekit.consistency.data.Preprocess`: how images become the input.
         method: `minmax`, `percentile`, `entropy` or `mse`.
         percentile: Share of the values in percent that lies inside the range (`percentile`).
         block_size: Elements of weights that share a scale (`w8`, `w4`); 0 for all of an output channel.
@@ -221,6 +224,7 @@ def quantize(
         block_size=block_size,
         numerics=numerics,
         keep=frozenset(keep),
+        preprocess=preprocess,
     )
     limit = 0.01 if auto and max_drop is None else max_drop
     wanted = Wanted(equalise, bias_correction, auto, limit, require_full_integer, sensitivity)
@@ -236,13 +240,19 @@ def quantize(
     model = source if isinstance(source, Model) else load(source, **load_options)
     required = wish.scheme.is_calibrated
     data, samples = budget.data_for(
-        model, calibrate, evaluate, labels_from, required=required, hold_out=wanted.tries
+        model,
+        calibrate,
+        evaluate,
+        labels_from,
+        required=required,
+        hold_out=wanted.tries,
+        preprocess=preprocess,
     )
     step("simplify")
     bench = Bench(model, Plan.of(prepare(model).model), data)
     step("quantise")
     tuned = tune(bench, Choice(wish), wanted)
-    given = list(samples.arrays) or None
+    given = samples.at_once(budget.SCORED) or None
     artifact = convert(
         tuned.trial.forms.lowered,
         backend,
@@ -256,7 +266,8 @@ def quantize(
         progress=step,
     )
     account = budget.account(bench, tuned, wanted, artifact if verify else None)
-    made = {**account.to_dict(), "samples": len(data.fit), "source": samples.kind}
+    notes = list(samples.notes)
+    made = {**account.to_dict(), "samples": len(data.fit), "source": samples.kind, "notes": notes}
     return replace(
         artifact,
         source=source_of(model),

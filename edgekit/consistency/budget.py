@@ -11,6 +11,8 @@ from edgekit.artifact import Artifact
 from edgekit.consistency.accuracy import Accuracy, Form, Labels
 from edgekit.consistency.auto import Tuned, Wanted
 from edgekit.consistency.calibrate import MOST, samples_for
+from edgekit.consistency.data import Preprocess, is_function
+from edgekit.consistency.data.folder import finite
 from edgekit.consistency.labelled import golden_file, labelled_samples, labels_beside
 from edgekit.consistency.post_training import record
 from edgekit.consistency.samples import Samples
@@ -24,7 +26,14 @@ SCORED = 64
 
 
 def data_for(
-    model: Model, calibrate: Any, evaluate: Any, labels_from: str | None, *, required: bool, hold_out: bool
+    model: Model,
+    calibrate: Any,
+    evaluate: Any,
+    labels_from: str | None,
+    *,
+    required: bool,
+    hold_out: bool,
+    preprocess: Preprocess | None = None,
 ) -> tuple[Data, Samples]:
     """Finds the samples.
 
@@ -35,6 +44,7 @@ def data_for(
         labels_from: The array or column with the labels.
         required: Whether there must be samples to calibrate with.
         hold_out: Whether some samples must judge only, where none are given for that.
+        preprocess: What happens to images to calibrate with.
 
     Returns:
         The samples by what they do, and those to calibrate with as they were found.
@@ -42,22 +52,30 @@ def data_for(
     Raises:
         EdgekitError: EK403 without samples, EK505 if they do not fit.
     """
-    is_file = isinstance(calibrate, str | Path)
-    source = Path(calibrate) if is_file else (golden_file(model) if calibrate is None else None)
+    source = golden_file(model) if calibrate is None else _file(calibrate)
     labels: Labels = ()
     if source is not None and source.suffix == ".csv":
         samples, labels = labelled_samples(model, source, labels_from, MOST)
+        for sample in samples.arrays:
+            finite(sample)
     else:
-        samples = samples_for(model, calibrate, required=required) or Samples("none", ())
+        samples = samples_for(model, calibrate, preprocess, required=required) or Samples("none", ())
         count = len(samples.arrays)
         known = source is not None and evaluate is None
         labels = labels_beside(model, source, labels_from, count) if known and source else [None] * count
     if evaluate is not None:
         judge, labels = labelled_samples(model, evaluate, labels_from)
-        return Data(samples.arrays, judge.arrays, labels), samples
+        return Data(samples.arrays, judge.arrays, labels, is_held_out=True), samples
     if hold_out:
         return Data.split(samples.arrays, labels), samples
     return Data(samples.arrays, samples.arrays[:SCORED], labels[:SCORED]), samples
+
+
+def _file(calibrate: Any) -> Path | None:
+    """Returns the file that is given, unless it is a folder, a function, or no path at all."""
+    if not isinstance(calibrate, str | Path) or is_function(str(calibrate)) or Path(calibrate).is_dir():
+        return None
+    return Path(calibrate)
 
 
 def account(bench: Bench, tuned: Tuned, wanted: Wanted, artifact: Artifact | None) -> Account:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
+from edgekit.consistency.data import Preprocess, folder_samples, is_function, yielded_samples
+from edgekit.consistency.data.folder import finite
 from edgekit.consistency.oracle import Oracle
 from edgekit.consistency.samples import Given, Sample, Samples, given_samples, golden_samples, read_arrays
 from edgekit.diagnostics import error
@@ -15,19 +19,39 @@ MOST = 512
 """Calibration samples that are used at most."""
 
 
-def calibration_samples(model: Model, given: Given | Iterable[Sample] | None) -> Samples:
+def calibration_samples(
+    model: Model, given: Given | Iterable[Sample] | Callable[[], Any] | None, how: Preprocess | None = None
+) -> Samples:
     """Returns the samples to calibrate with: those given, else the golden ones beside the model.
 
     Args:
         model: The source model.
-        given: A file (`.npz`, `.npy`, `.safetensors`), samples, or anything that iterates over samples.
+        given: A file (`.npz`, `.npy`, `.safetensors`), a folder of images or arrays, a function that yields
+            samples or where one is (`module:function`, `file.py:function`), samples, or anything that
+            iterates over samples. Folders and functions are read while they are used.
+        how: What happens to images.
 
     Raises:
-        EdgekitError: EK505 if they do not fit the model, EK403 if there are none.
+        EdgekitError: EK505 if they do not fit the model, EK404 if a folder or function cannot be used, EK403
+            if there are no samples.
     """
-    if given is not None:
-        held = given if isinstance(given, str | Path | Mapping) else list(given)
-        return given_samples(model, _inputs_only(model, held), MOST)
+    if given is None:
+        return _golden(model)
+    if callable(given):
+        return yielded_samples(model, given, MOST)
+    if isinstance(given, str | Path):
+        if is_function(str(given)):
+            return yielded_samples(model, str(given), MOST)
+        if Path(given).is_dir():
+            return folder_samples(model, Path(given), how or Preprocess(), MOST)
+    held = given if isinstance(given, str | Path | Mapping) else list(islice(given, MOST))
+    samples = given_samples(model, _inputs_only(model, held), MOST)
+    for sample in samples.arrays:
+        finite(sample)
+    return samples
+
+
+def _golden(model: Model) -> Samples:
     golden = golden_samples(model, MOST)
     if golden is None or not golden.arrays:
         notes = () if golden is None else golden.notes
@@ -35,7 +59,7 @@ def calibration_samples(model: Model, given: Given | Iterable[Sample] | None) ->
             "EK403",
             "there are no samples to calibrate with",
             notes=notes,
-            help="give a `.npz`, `.npy` or `.safetensors` file with `--calibrate`",
+            help="give a file, a folder or a function that yields samples with `--calibrate`",
         )
     return golden
 
@@ -49,7 +73,9 @@ def _inputs_only(model: Model, held: Given) -> Given:
     return {k: v for k, v in arrays.items() if k in names}
 
 
-def samples_for(model: Model, given: Given | Iterable[Sample] | None, *, required: bool) -> Samples | None:
+def samples_for(
+    model: Model, given: Any, how: Preprocess | None = None, *, required: bool = True
+) -> Samples | None:
     """Returns calibration samples; `None` if there are none and none are required.
 
     Raises:
@@ -58,7 +84,7 @@ def samples_for(model: Model, given: Given | Iterable[Sample] | None, *, require
     golden = golden_samples(model, MOST) if given is None and not required else None
     if given is None and not required and (golden is None or not golden.arrays):
         return None
-    return calibration_samples(model, given)
+    return calibration_samples(model, given, how)
 
 
 def observe_ranges(

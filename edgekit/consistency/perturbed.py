@@ -40,6 +40,9 @@ _EXACT = frozenset(
 )  # fmt: skip
 """Ops that round nothing, and those whose bodies do the work."""
 
+_SIZED = {"Resize": 1, "Upsample": 1, "Range": 0}
+"""Ops that make shapes of floats, and the first operand that is one of these: they must not move."""
+
 
 class PerturbedSource:
     """A float32 model, run with its roundings drawn anew; a context manager.
@@ -126,8 +129,11 @@ def perturbed(model: Model, seed: int) -> bytes:
     rng = np.random.default_rng(seed)
     proto = shape_inference.infer_shapes(model.to_proto())
     graph = proto.graph
+    sizes = {
+        name for node in graph.node if node.op_type in _SIZED for name in node.input[_SIZED[node.op_type] :]
+    }
     for tensor in graph.initializer:
-        if tensor.data_type == TensorProto.FLOAT:
+        if tensor.data_type == TensorProto.FLOAT and tensor.name not in sizes:
             array = moved(numpy_helper.to_array(tensor), rng)
             tensor.CopyFrom(numpy_helper.from_array(array, tensor.name))
     types = {p.name: p.type.tensor_type for p in (*graph.input, *graph.output, *graph.value_info)}

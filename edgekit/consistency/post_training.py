@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from edgekit.consistency.data import Preprocess
 from edgekit.diagnostics import EdgekitError
 from edgekit.ir import Model
 from edgekit.lowering.onnx.emit import executable
@@ -34,12 +35,14 @@ class Wish:
         scheme: The scheme.
         calibration: How ranges follow from values.
         keep: Names of nodes of the prepared model that stay in float.
+        preprocess: What happens to images to calibrate with.
     """
 
     backend: str
     scheme: Scheme
     calibration: Calibration = field(default_factory=Calibration)
     keep: frozenset[str] = frozenset()
+    preprocess: Preprocess | None = None
 
     @classmethod
     def of(
@@ -52,6 +55,7 @@ class Wish:
         block_size: int | None = None,
         numerics: Numerics | None = None,
         keep: frozenset[str] = frozenset(),
+        preprocess: Preprocess | None = None,
     ) -> Wish:
         """Resolves names.
 
@@ -63,6 +67,7 @@ class Wish:
             block_size: Elements that share a scale, for a weight-only scheme; `None` leaves it open.
             numerics: What a target asks of scales and zero points.
             keep: Names of nodes that stay in float.
+            preprocess: What happens to images.
 
         Raises:
             EdgekitError: EK204 for unknown names, EK202 for bad numbers, EK403 for what the backend does not
@@ -71,7 +76,7 @@ class Wish:
         chosen = in_blocks(scheme_named(scheme), backend, block_size)
         chosen = chosen if numerics is None else chosen.under(numerics)
         bits = 8 if chosen.activations is None else 8 * chosen.activations.numpy.itemsize
-        return cls(backend, chosen, Calibration(method, percentile, bits), keep)
+        return cls(backend, chosen, Calibration(method, percentile, bits), keep, preprocess)
 
     @property
     def how(self) -> Native:

@@ -26,14 +26,18 @@ class Samples:
     """Inputs to verify with.
 
     Attributes:
-        kind: `given`, `golden` or `generated`.
-        arrays: One mapping from input names to arrays per sample.
+        kind: `given`, `golden` or `generated`; of calibration also `images`, `arrays`, `generator`.
+        arrays: One mapping from input names to arrays per sample; may be read only when it is looked at.
         notes: What the user should know of them.
     """
 
     kind: str
-    arrays: tuple[Sample, ...]
+    arrays: Sequence[Sample]
     notes: tuple[str, ...] = ()
+
+    def at_once(self, most: int) -> list[Sample]:
+        """Returns samples to hold at the same time: all that are held anyway, else the first few."""
+        return list(self.arrays if isinstance(self.arrays, tuple) else self.arrays[:most])
 
 
 def given_samples(model: Model, given: Given, count: int | None = None) -> Samples:
@@ -55,7 +59,7 @@ def given_samples(model: Model, given: Given, count: int | None = None) -> Sampl
     if not sets:
         raise error("EK505", "no input samples were given")
     arrays = [s for one in sets for s in split(model.inputs, {k: np.asarray(v) for k, v in one.items()})]
-    ports = [_port(spec) for spec in model.inputs]
+    ports = ports_of(model)
     return Samples("given", tuple(check_inputs(ports, s) for s in arrays[:count]))
 
 
@@ -74,7 +78,7 @@ def golden_samples(model: Model, count: int) -> Samples | None:
     try:
         held = read_arrays(path, [spec.name for spec in model.inputs])
         arrays = {k: v for k, v in held.items() if not k.startswith(OUTPUT_PREFIX)}
-        ports = [_port(spec) for spec in model.inputs]
+        ports = ports_of(model)
         taken = split(model.inputs, {spec.name: arrays[spec.name] for spec in model.inputs})[:count]
         return Samples("golden", tuple(check_inputs(ports, s) for s in taken))
     except KeyError as problem:
@@ -184,6 +188,11 @@ def _parse(path: Path, names: Sequence[str]) -> dict[str, Array]:
         where=Where(file=str(path)),
         help="give a `.npz`, `.npy` or `.safetensors` file",
     )
+
+
+def ports_of(model: Model) -> list[Port]:
+    """Returns what a model takes, to hold samples against."""
+    return [_port(spec) for spec in model.inputs]
 
 
 def _port(spec: TensorSpec) -> Port:

@@ -19,6 +19,7 @@ from edgekit.consistency.accuracy import (
     noise_of,
 )
 from edgekit.consistency.calibrate import observe_ranges
+from edgekit.consistency.data.lazy import Picked
 from edgekit.consistency.observed import lowest_tops, means_of, spans_of
 from edgekit.consistency.oracle import Oracle
 from edgekit.consistency.post_training import Wish, formed
@@ -94,26 +95,23 @@ class Data:
         fit: Samples that calibrate.
         judge: Samples that judge.
         labels: The right classes of each sample that judges, or `None`.
+        is_held_out: Whether no sample both calibrates and judges.
     """
 
-    fit: tuple[Sample, ...]
-    judge: tuple[Sample, ...]
+    fit: Sequence[Sample]
+    judge: Sequence[Sample]
     labels: Labels
-
-    @property
-    def is_held_out(self) -> bool:
-        """Whether no sample both calibrates and judges."""
-        return not {id(s) for s in self.fit} & {id(s) for s in self.judge}
+    is_held_out: bool = False
 
     @classmethod
     def split(cls, samples: Sequence[Sample], labels: Labels) -> Data:
         """Holds every third sample out to judge, where there are enough; else all do both."""
         if len(samples) < FEWEST:
-            return cls(tuple(samples), tuple(samples), labels)
+            return cls(samples, samples, labels)
         judges = range(HELD_OUT - 1, len(samples), HELD_OUT)
         chosen = set(judges)
-        fit = tuple(s for i, s in enumerate(samples) if i not in chosen)
-        return cls(fit, tuple(samples[i] for i in judges), [labels[i] for i in judges])
+        fit = Picked(samples, tuple(i for i in range(len(samples)) if i not in chosen))
+        return cls(fit, Picked(samples, tuple(judges)), [labels[i] for i in judges], is_held_out=True)
 
 
 @dataclass(frozen=True, slots=True)

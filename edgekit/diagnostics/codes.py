@@ -69,6 +69,7 @@ CODES: dict[str, Code] = _table(
     ("EK401", "part of a quantised model stays in float", _NO),
     ("EK402", "the model cannot be computed in integers alone", _NO),
     ("EK403", "the model cannot be quantised", _NO),
+    ("EK404", "the calibration data cannot be used", _USAGE),
     ("EK405", "quantisation loses more than the budget allows", _NO),
     # 5xx: runner and device
     ("EK501", "a package that this needs is not installed", _AWAY),

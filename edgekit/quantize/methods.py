@@ -12,6 +12,8 @@ Range = tuple[float, float]
 
 _UNIFORM = 2048
 """Bins of equal width that relative entropy is computed on, as in its source."""
+_ALMOST = 1e-4
+"""What Q has in a bin where only P has values: the entropy stays finite."""
 _SHRUNK = 1.08
 """Factor between one range and the next that the search for the least error tries."""
 _STEPS = 48
@@ -73,8 +75,10 @@ def _below(edges: Floats, starts: Floats, ends: Floats, counts: Floats) -> Float
     before = np.concatenate([[0.0], np.cumsum(counts)])
     place = np.searchsorted(starts, edges, side="right") - 1
     inside = np.maximum(place, 0)
-    width = np.maximum(ends[inside] - starts[inside], np.finfo(np.float64).tiny)
-    part = np.clip((edges - starts[inside]) / width, 0.0, 1.0)
+    width = ends[inside] - starts[inside]
+    # A bin without width lies wholly at or below every edge from there on.
+    part = np.divide(edges - starts[inside], width, out=np.ones(edges.shape), where=width > 0)
+    part = np.clip(part, 0.0, 1.0)
     return np.where(place < 0, 0.0, before[inside] + part * counts[inside])
 
 
@@ -87,7 +91,8 @@ def divergence(counts: Floats, kept: int, levels: int) -> float:
         levels: How many codes there are.
 
     Returns:
-        In nats; infinite if a bin that has values gets none.
+        In nats. Where P has values and Q none, which is the last bin if only what is limited falls there, Q
+        counts as `_ALMOST` of a value.
     """
     inside = counts[:kept]
     p = inside.copy()
@@ -97,9 +102,8 @@ def divergence(counts: Floats, kept: int, levels: int) -> float:
     sums = np.bincount(group, inside, levels)
     members = np.bincount(group, filled, levels)
     q = np.where(filled, (sums / np.maximum(members, 1))[group], 0.0)
-    if ((p > 0) & (q == 0)).any() or not q.any():
-        return np.inf
     mine = p > 0
+    q = np.where(mine & (q == 0), _ALMOST, q)
     p, q = p[mine] / p.sum(), q[mine] / q.sum()
     return float(np.sum(p * np.log(p / q)))
 
