@@ -7,7 +7,7 @@ import gc
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 from edgekit.artifact import Artifact
 from edgekit.diagnostics import EdgekitError, error
 from edgekit.ir import Model
+
+if TYPE_CHECKING:
+    from edgekit.consistency.pareto import Point
 
 Progress = Callable[[str], None]
 """Called with the name of each stage as it starts."""
@@ -276,6 +279,52 @@ def quantize(
     )
 
 
+def pareto(
+    source: Any,
+    backend: str = "tflite",
+    *,
+    schemes: Sequence[str] | None = None,
+    progress: Progress | None = None,
+    **options: Any,
+) -> tuple[tuple[Point, ...], dict[str, Artifact]]:
+    """Quantises a model with every scheme of a backend, and puts size, latency and cost side by side.
+
+    Args:
+        source: A `Model`, or anything that `load` takes.
+        backend: As for `quantize`. Latency is measured for `tflite` only.
+        schemes: Which schemes; by default all that the backend computes.
+        progress: Called with the name of each stage as it starts.
+        options: As for `quantize`, except `scheme`.
+
+    Returns:
+        One point per scheme, `float` first, and the artifacts by scheme. A scheme that cannot be had is a
+        point with the reason.
+
+    Raises:
+        EdgekitError: As `load`; EK403 without samples to judge with.
+    """
+    from edgekit.consistency.calibrate import calibration_samples
+    from edgekit.consistency.pareto import points
+    from edgekit.quantize import schemes_of
+
+    step = progress or (lambda stage: None)
+    model = source if isinstance(source, Model) else load(source)
+    samples = calibration_samples(model, options.get("calibrate"), options.get("preprocess"))
+    artifacts: dict[str, Artifact] = {}
+    refused: dict[str, EdgekitError] = {}
+    for name in ("float", *(schemes or schemes_of(backend))):
+        step(name)
+        try:
+            if name == "float":
+                artifacts[name] = convert(model, backend, io_layout=options.get("io_layout", "source"))
+            else:
+                artifacts[name] = quantize(model, backend, scheme=name, **options)
+        except EdgekitError as problem:
+            refused[name] = problem
+    step("measure")
+    return points(artifacts, refused, samples.arrays[0]), artifacts
+
+
 @contextlib.contextmanager
 def _no_collection() -> Iterator[None]:
     """Puts the collection of cycles off: it walks all of a graph that is still being built, for nothing."""
@@ -327,4 +376,4 @@ def run(
         return run_artifact(opened, inputs, runner)
 
 
-__all__ = ["EdgekitError", "Progress", "convert", "load", "open", "quantize", "run"]
+__all__ = ["EdgekitError", "Progress", "convert", "load", "open", "pareto", "quantize", "run"]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from edgekit.artifact import Artifact
-from edgekit.consistency.accuracy import Accuracy, Form, Labels
+from edgekit.consistency.accuracy import Accuracy, Form, Labels, noise_of
 from edgekit.consistency.auto import Tuned, Wanted
 from edgekit.consistency.calibrate import MOST, samples_for
 from edgekit.consistency.data import Preprocess, is_function
@@ -163,6 +163,8 @@ class Account:
             "passes": [asdict(report) for report in tuned.trial.reports],
             "equalised": choice.equalise,
             "bias_corrected": choice.bias_correction,
+            "drop": self.drop,
+            "noise": max((noise_of(row) for row in self.rows), default=tuned.trial.noise),
             "accuracy": [row.to_dict() for row in forms],
             "judged": {"samples": len(data.judge), "held_out": data.is_held_out, "problem": self.problem},
             "steps": [step.to_dict() for step in tuned.steps] if self.wanted.tries else [],

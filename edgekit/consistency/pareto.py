@@ -9,8 +9,9 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from edgekit.artifact import Artifact
+from edgekit.artifact import Artifact, Verdict
 from edgekit.consistency.samples import Sample
+from edgekit.diagnostics import EdgekitError
 from edgekit.runners import runner_for
 from edgekit.runners.execute import feed_of, payload_of
 from edgekit.runners.litert import LiteRtRunner
@@ -48,6 +49,55 @@ class Point:
     def to_dict(self) -> dict[str, Any]:
         """Returns the JSON form."""
         return asdict(self)
+
+
+def points(
+    artifacts: Mapping[str, Artifact], refused: Mapping[str, EdgekitError], sample: Sample | None
+) -> tuple[Point, ...]:
+    """Returns one point for each scheme.
+
+    Args:
+        artifacts: What there is, by scheme, with `api.quantize`'s account in the recipe; `float` has none.
+        refused: Why there is none, by scheme.
+        sample: What latency is measured on; without one it is not measured.
+    """
+    able = {n: a for n, a in artifacts.items() if a.backend == "tflite" and _is_verified(a)}
+    seconds = latencies(able, sample) if able and sample is not None else {}
+    found = [_point(name, artifact, artifacts, seconds.get(name)) for name, artifact in artifacts.items()]
+    missing = [Point(name, reason=problem.diagnostics[0].message) for name, problem in refused.items()]
+    return marked([*found, *missing])
+
+
+def _is_verified(artifact: Artifact) -> bool:
+    return artifact.verification is not None and artifact.verification.verdict is Verdict.VERIFIED
+
+
+def _point(name: str, artifact: Artifact, all: Mapping[str, Artifact], latency: float | None) -> Point:
+    known = artifact.verification
+    point = Point(
+        name,
+        sum(file.size for file in artifact.files),
+        latency,
+        verdict=None if known is None else str(known.verdict),
+        reason=None if known is None else known.reason,
+    )
+    made = artifact.recipe.get("quantization")
+    if made is not None:
+        return replace(
+            point, drop=made["drop"], noise=made["noise"], task=_task(made, "executed", "simulated")
+        )
+    plain = [a.recipe["quantization"] for a in all.values() if "quantization" in a.recipe]
+    tasks = [task for one in plain if (task := _task(one, "float")) is not None]
+    return replace(point, drop=0.0, noise=0.0, task=tasks[0] if tasks else None)
+
+
+def _task(made: Mapping[str, Any], *forms: str) -> float | None:
+    """Returns the right answers of the worst output in the first form that was run."""
+    for form in forms:
+        tasks = [r["task"] for r in made["accuracy"] if r["form"] == form and r["task"] is not None]
+        if tasks:
+            return float(min(tasks))
+    return None
 
 
 def marked(points: Sequence[Point]) -> tuple[Point, ...]:
