@@ -157,8 +157,11 @@ def quantize(
     integer_io: bool = False,
     exact_functions: bool = False,
     io_layout: str = "source",
+    opset: int | None = None,
+    allow_approximate: bool = False,
     verify: bool = True,
     inputs: Any = None,
+    tolerance: float | Mapping[str, float] | None = None,
     labels: str | None = None,
     options: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
@@ -193,8 +196,11 @@ def quantize(
         integer_io: Give public inputs and outputs as integers (TFLite).
         exact_functions: Look functions such as HARD_SWISH up in tables where kernels are not exact (TFLite).
         io_layout: `source` keeps the layout of public inputs and outputs; `nhwc` changes image-like ones.
+        opset: Opset of an ONNX artifact.
+        allow_approximate: Accept forms that are not exact; each is reported with its error.
         verify: Compare the artifact with the quantised model that it was made from.
         inputs: Inputs to verify with; else the calibration samples.
+        tolerance: Largest error as a fraction of an output's range, for all or by output name.
         labels: Text of a label file to store in the artifact.
         options: Further options that only this backend has, by name.
         progress: Called with the name of each stage as it starts.
@@ -230,14 +236,16 @@ def quantize(
         preprocess=preprocess,
     )
     limit = 0.01 if auto and max_drop is None else max_drop
-    wanted = Wanted(equalise, bias_correction, auto, limit, require_full_integer, sensitivity)
-    integer = {
+    asked = {
         "require_full_integer": require_full_integer,
         "integer_io": integer_io,
         "exact_functions": exact_functions,
     }
-    if backend != "tflite" and any(integer.values()):
+    integer = {name: True for name, on in asked.items() if on} | dict(options or {})
+    if backend != "tflite" and not asked.keys().isdisjoint(integer):
         raise error("EK202", f"`{backend}` has no integer kernels to choose")
+    full = bool(integer.get("require_full_integer"))
+    wanted = Wanted(equalise, bias_correction, auto, limit, full, sensitivity)
     if not isinstance(source, Model):
         step("import")
     model = source if isinstance(source, Model) else load(source, **load_options)
@@ -260,8 +268,11 @@ def quantize(
         tuned.trial.forms.lowered,
         backend,
         io_layout=io_layout,
+        opset=opset,
+        allow_approximate=allow_approximate,
+        tolerance=tolerance,
         fp16=scheme == "fp16" and backend == "onnx",
-        options={**(integer if backend == "tflite" else {}), **wish.how.options, **(options or {})},
+        options={**wish.how.options, **integer},
         verify=verify,
         inputs=given if inputs is None else inputs,
         labels=labels,

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgekit.cli.backend_options import check_owners, coreml_flags, options_for, tflite_flags, tvm_flags
+from edgekit.cli.backend_options import check_owners, options_for
 from edgekit.cli.console import Console, environment, write_text
-from edgekit.cli.frame import FILE
 from edgekit.cli.frame import command as make
+from edgekit.cli.model_flags import model_flags
+from edgekit.cli.quantize_flags import quantize_flags, take
 from edgekit.diagnostics import Where, error
 from edgekit.report import Report, Subject
 from edgekit.report.formats import render
@@ -21,107 +22,87 @@ from edgekit.report.formats import render
 if TYPE_CHECKING:
     from edgekit.artifact import Artifact
 
-BACKENDS = ("tflite", "onnx", "coreml", "tvm")
-IO_LAYOUTS = ("source", "nhwc")
+_PASSED_ON = ("io_layout", "opset", "inputs", "tolerance", "allow_approximate")
+"""Options that the Python API takes under the same name."""
 ASIDE = ".mismatch"
 """Ending of the folder that gets an artifact which differs from its source."""
 
 
 @make("convert", output=False)
-@click.argument("model")
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Folder for the artifact.  [default: MODEL-BACKEND]",
-)
-@click.option(
-    "--backend", type=click.Choice(BACKENDS), default="tflite", show_default=True, help="What to write."
-)
-@click.option(
-    "--io-layout",
-    type=click.Choice(IO_LAYOUTS),
-    default="source",
-    show_default=True,
-    help="Layout of public inputs and outputs.",
-)
-@click.option(
-    "--input-shape",
-    "input_shapes",
-    multiple=True,
-    metavar="NAME=1x3x224x224",
-    help="Fix the sizes of an input that the model leaves open. Repeatable.",
-)
-@click.option("--opset", type=click.IntRange(min=7), help="Opset of an ONNX artifact.")
+@model_flags("MODEL-BACKEND")
 @click.option("--fp16", is_flag=True, help="Make a float16 ONNX artifact.")
-@tflite_flags
-@coreml_flags
-@tvm_flags
-@click.option("--verify/--no-verify", default=True, help="Compare with the source model.  [default: verify]")
-@click.option("--inputs", type=FILE, help="Inputs to verify with: .npz, .npy or .safetensors.")
-@click.option(
-    "--tolerance",
-    type=click.FloatRange(min=0),
-    help="Largest error accepted, as a fraction of an output's range.",
-)
-@click.option("--allow-approximate", is_flag=True, help="Accept forms that are not exact; each is reported.")
-@click.option(
-    "--allow-pickle",
-    is_flag=True,
-    allow_from_autoenv=False,
-    help="Load files that may run code. Only if you trust them.",
-)
-@click.option("--label-file", type=FILE, help="Labels to store in the artifact, one per line.")
-def command(
-    console: Console,
-    model: str,
-    output: Path | None,
-    backend: str,
-    io_layout: str,
-    input_shapes: tuple[str, ...],
-    opset: int | None,
-    fp16: bool,
-    verify: bool,
-    inputs: Path | None,
-    tolerance: float | None,
-    allow_approximate: bool,
-    allow_pickle: bool,
-    label_file: Path | None,
-    **flags: Any,
-) -> Report:
+@quantize_flags(None)
+def command(console: Console, model: str, output: Path | None, fp16: bool, **flags: Any) -> Report:
     """Convert a model for a backend and verify the artifact.
 
     MODEL is an .onnx, .keras, .h5 or .pt2 file, a SavedModel folder, or `package.module:factory`. Source
     and artifact run on the same inputs and every output is compared. An artifact that differs is kept in
-    a folder of its own, and the command exits with 1.
+    a folder of its own, and the command exits with 1. With `--scheme` the model is quantised first, as by
+    `edgekit quantize`.
+    """
+    if fp16 and flags["scheme"] is not None:
+        raise click.UsageError("`--fp16` and `--scheme` exclude each other: `--scheme fp16` is the scheme")
+    return convert(console, "convert", model, output, fp16=fp16, **flags)
+
+
+def convert(
+    console: Console,
+    name: str,
+    model: str,
+    output: Path | None,
+    *,
+    backend: str,
+    scheme: str | None,
+    input_shapes: tuple[str, ...],
+    allow_pickle: bool,
+    label_file: Path | None,
+    verify: bool,
+    fp16: bool = False,
+    **flags: Any,
+) -> Report:
+    """Does the work of `convert` and `quantize`.
+
+    Args:
+        console: Where progress is shown.
+        name: The command.
+        model: What to load.
+        output: The folder to write.
+        backend: The backend.
+        scheme: How to quantise; `None` for not at all.
+        input_shapes: Sizes, as `shapes` reads them.
+        allow_pickle: Whether files that run code may be loaded.
+        label_file: Labels to store.
+        verify: Whether to run the artifact.
+        fp16: Whether to make a float16 ONNX artifact.
+        flags: The options of backends and of quantisation, and those that the Python API takes.
     """
     from edgekit import api
     from edgekit.lowering.backends import file_stem
     from edgekit.report.describe import artifact as describe
 
     console.subject = Subject(Path(model).name or model)
-    check_owners(click.get_current_context(), backend)
+    context = click.get_current_context()
+    check_owners(context, backend)
+    quantisation = take(context, scheme, flags)
     labels = label_text(label_file) if label_file else None
+    common = {
+        option: flags.pop(option) for option in ("io_layout", "inputs", "tolerance", "allow_approximate")
+    }
+    common |= {"opset": flags.pop("opset"), "verify": verify, "labels": labels}
     with console.stages() as stage:
         stage("import")  # `convert` names the later ones
         source = api.load(model, allow_pickle=allow_pickle, input_shapes=shapes(input_shapes))
-        artifact = api.convert(
-            source,
-            backend,
-            io_layout=io_layout,
-            opset=opset,
-            fp16=fp16,
-            allow_approximate=allow_approximate,
-            verify=verify,
-            inputs=inputs,
-            tolerance=tolerance,
-            labels=labels,
-            options=options_for(backend, flags),
-            progress=stage,
-        )
+        options = options_for(backend, flags)
+        if quantisation is None:
+            artifact = api.convert(source, backend, fp16=fp16, options=options, progress=stage, **common)
+        else:
+            artifact = api.quantize(
+                source, backend, options=options, progress=stage, **common, **quantisation
+            )
         stage("write")
-        folder = save(artifact, output or Path(f"{file_stem(source)}-{backend}"))
-    report = describe.report(artifact, source, folder=folder, path=model, wanted=verify)
+        ending = f"-{scheme}" if name == "quantize" else ""
+        folder = save(artifact, output or Path(f"{file_stem(source)}-{backend}{ending}"))
+    report = describe.report(artifact, source, folder=folder, path=model, wanted=verify, command=name)
     report = replace(report, environment={**environment(), **report.environment})
     write_text(folder / describe.REPORT_NAME, render(report, "json"))
     return report

@@ -2,155 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-import click
-
-from edgekit.cli.console import Console, environment, write_text
-from edgekit.cli.convert import IO_LAYOUTS, label_text, save, shapes
-from edgekit.cli.frame import FILE
+from edgekit.cli.console import Console
+from edgekit.cli.convert import convert
 from edgekit.cli.frame import command as make
-from edgekit.cli.percent import PERCENT
-from edgekit.report import Report, Subject
-from edgekit.report.formats import render
-
-BACKENDS = ("tflite", "onnx")
-SCHEMES = ("int8", "int8-per-tensor")
-METHODS = ("minmax", "percentile")
+from edgekit.cli.model_flags import model_flags
+from edgekit.cli.quantize_flags import quantize_flags
+from edgekit.report import Report
 
 
 @make("quantize", output=False)
-@click.argument("model")
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Folder for the artifact.  [default: MODEL-BACKEND-SCHEME]",
-)
-@click.option(
-    "--backend", type=click.Choice(BACKENDS), default="tflite", show_default=True, help="What to write."
-)
-@click.option("--scheme", type=click.Choice(SCHEMES), default="int8", show_default=True, help="The integers.")
-@click.option(
-    "--calibrate",
-    type=FILE,
-    help="Samples: .npz, .npy or .safetensors.  [default: samples.safetensors beside the model]",
-)
-@click.option(
-    "--method", type=click.Choice(METHODS), default="minmax", show_default=True, help="How ranges are found."
-)
-@click.option(
-    "--percentile",
-    type=click.FloatRange(50, 100, min_open=True),
-    default=99.99,
-    show_default=True,
-    help="Share of the values inside the range (`--method percentile`).",
-)
-@click.option("--evaluate", type=FILE, help="Samples to judge with: .csv, .npz or .safetensors.")
-@click.option("--labels-from", metavar="NAME", help="Array or column with the class of each sample.")
-@click.option("--equalise", is_flag=True, help="Cross-layer equalisation, if it pays.")
-@click.option("--bias-correction", is_flag=True, help="Bias correction, if it pays.")
-@click.option("--auto", is_flag=True, help="Search until `--max-drop` holds; layers may stay in float.")
-@click.option(
-    "--max-drop",
-    type=PERCENT,
-    metavar="PERCENT",
-    help="What may be lost, or exit 1.  [default with --auto: 1%]",
-)
-@click.option("--sensitivity", is_flag=True, help="Rank the layers by what they cost.")
-@click.option("--require-full-integer", is_flag=True, help="Refuse a model that stays in float anywhere.")
-@click.option("--integer-io", is_flag=True, help="Public inputs and outputs are integers.")
-@click.option("--exact-functions", is_flag=True, help="Tables where integer kernels are not exact (TFLite).")
-@click.option(
-    "--io-layout",
-    type=click.Choice(IO_LAYOUTS),
-    default="source",
-    show_default=True,
-    help="Layout of public inputs and outputs.",
-)
-@click.option(
-    "--input-shape",
-    "input_shapes",
-    multiple=True,
-    metavar="NAME=1x3x224x224",
-    help="Fix the sizes of an input that the model leaves open. Repeatable.",
-)
-@click.option("--verify/--no-verify", default=True, help="Compare with the QDQ model.  [default: verify]")
-@click.option("--inputs", type=FILE, help="Inputs to verify with.  [default: the calibration samples]")
-@click.option(
-    "--allow-pickle",
-    is_flag=True,
-    allow_from_autoenv=False,
-    help="Load files that may run code. Only if you trust them.",
-)
-@click.option("--label-file", type=FILE, help="Labels to store in the artifact, one per line.")
-def command(
-    console: Console,
-    model: str,
-    output: Path | None,
-    backend: str,
-    scheme: str,
-    calibrate: Path | None,
-    method: str,
-    percentile: float,
-    evaluate: Path | None,
-    labels_from: str | None,
-    equalise: bool,
-    bias_correction: bool,
-    auto: bool,
-    max_drop: float | None,
-    sensitivity: bool,
-    require_full_integer: bool,
-    integer_io: bool,
-    exact_functions: bool,
-    io_layout: str,
-    input_shapes: tuple[str, ...],
-    verify: bool,
-    inputs: Path | None,
-    allow_pickle: bool,
-    label_file: Path | None,
-) -> Report:
+@model_flags("MODEL-BACKEND-SCHEME")
+@quantize_flags("int8")
+def command(console: Console, model: str, output: Path | None, **flags: Any) -> Report:
     """Quantise a float model after training, convert it and verify the artifact.
 
-    The artifact is compared with the QDQ model in ONNX Runtime, in steps of the quantisation: that is the
-    verdict. What the quantisation costs against the float model is a table of the report and never decides.
+    The artifact is compared with the quantised model in ONNX Runtime, in steps of the quantisation where its
+    outputs are quantised: that is the verdict. What the quantisation costs against the float model is a
+    table of the report, and decides only if `--max-drop` is given.
     """
-    from edgekit import api
-    from edgekit.lowering.backends import file_stem
-    from edgekit.report.describe import artifact as describe
-
-    console.subject = Subject(Path(model).name or model)
-    labels = label_text(label_file) if label_file else None
-    with console.stages() as stage:
-        stage("import")
-        source = api.load(model, allow_pickle=allow_pickle, input_shapes=shapes(input_shapes))
-        artifact = api.quantize(
-            source,
-            backend,
-            scheme=scheme,
-            calibrate=calibrate,
-            method=method,
-            percentile=percentile,
-            evaluate=evaluate,
-            labels_from=labels_from,
-            equalise=equalise,
-            bias_correction=bias_correction,
-            auto=auto,
-            max_drop=max_drop,
-            sensitivity=sensitivity,
-            require_full_integer=require_full_integer,
-            integer_io=integer_io,
-            exact_functions=exact_functions,
-            io_layout=io_layout,
-            verify=verify,
-            inputs=inputs,
-            labels=labels,
-            progress=stage,
-        )
-        stage("write")
-        folder = save(artifact, output or Path(f"{file_stem(source)}-{backend}-{scheme}"))
-    report = describe.report(artifact, source, folder=folder, path=model, wanted=verify, command="quantize")
-    report = replace(report, environment={**environment(), **report.environment})
-    write_text(folder / describe.REPORT_NAME, render(report, "json"))
-    return report
+    return convert(console, "quantize", model, output, **flags)

@@ -19,7 +19,10 @@ import edgekit.api
 import edgekit.runners
 from edgekit.artifact import Delta, Divergence, Evidence, Status, Verification
 from edgekit.artifact import Verdict as Known
+from edgekit.cli import quantize_flags
+from edgekit.consistency.data import preprocess
 from edgekit.ir import Origin
+from edgekit.quantize import METHODS, SCHEMES
 from edgekit.report import json as json_format
 from edgekit.runners import runner_for
 
@@ -323,6 +326,58 @@ def test_flags_of_one_backend(run: Run, model: Path, flags: tuple[str, ...], tex
     outcome = run("convert", model, *flags)
     assert outcome.code == 2
     assert text in outcome.stderr
+
+
+def test_convert_quantises_with_a_scheme(run: Run, model: Path, tmp_path: Path) -> None:
+    """The options are those of `quantize`, and have no meaning without a scheme."""
+    np.savez("samples.npz", x=np.concatenate([image(i) for i in range(6)]))
+    outcome = run("convert", model, "--scheme", "int8", "--calibrate", "samples.npz", "-o", "one", "--json")
+    assert outcome.code == 0, outcome.stderr
+    assert json.loads(outcome.stdout)["command"] == "convert"
+    assert run("quantize", model, "--calibrate", "samples.npz", "-o", "two").code == 0
+    one, two = (next((tmp_path / name).glob("*.tflite")).read_bytes() for name in ("one", "two"))
+    assert one == two
+    outcome = run("convert", model, "--calibrate", "samples.npz")
+    assert outcome.code == 2
+    assert "`--calibrate` needs `--scheme`" in outcome.stderr
+    assert run("convert", model, "--backend", "onnx", "--fp16", "--scheme", "int8").code == 2
+
+
+def test_weights_are_quantised_without_samples(run: Run, model: Path) -> None:
+    """A scheme that leaves activations in float needs no data; blocks are refused where there are none."""
+    outcome = run("quantize", model, "--scheme", "w4", "--backend", "onnx", "--block-size", "8", "-o", "four")
+    assert outcome.code == 0, outcome.stderr
+    outcome = run("quantize", model, "--scheme", "w4", "--block-size", "8")
+    assert outcome.code == 1
+    assert "no kernel for weights in blocks" in outcome.stderr
+
+
+def test_images_need_to_be_told_how(run: Run, model: Path, tmp_path: Path) -> None:
+    """What the training did to images is asked for, and then used."""
+    pictures = pytest.importorskip("PIL.Image", reason="the extra `images` is not installed")
+    shape = image().shape
+    (tmp_path / "photos").mkdir()
+    for seed in range(4):
+        pixels = np.random.default_rng(seed).integers(0, 256, (*shape[2:], 3), np.uint8)
+        pictures.fromarray(pixels).save(tmp_path / "photos" / f"{seed}.png")
+    outcome = run("quantize", model, "--calibrate", "photos")
+    assert outcome.code == 2
+    assert "EK404" in outcome.stderr
+    told = ("--calibrate-mean", "127.5", "--calibrate-std", "127.5", "--calibrate-layout", "nchw")
+    outcome = run("quantize", model, "--calibrate", "photos", *told)
+    assert outcome.code == 0, outcome.stderr
+    assert run("quantize", model, "--calibrate", "photos", "--calibrate-mean", "grey").code == 2
+
+
+def test_the_choices_are_those_of_the_library() -> None:
+    """The command line names them itself, to start fast."""
+    assert tuple(SCHEMES) == quantize_flags.SCHEMES
+    assert tuple(METHODS) == quantize_flags.METHODS
+    assert (quantize_flags.LAYOUTS, quantize_flags.RESIZES, quantize_flags.COLOURS) == (
+        preprocess.LAYOUTS,
+        preprocess.RESIZES,
+        preprocess.COLOURS,
+    )
 
 
 def test_quantize(run: Run, model: Path, tmp_path: Path) -> None:

@@ -13,9 +13,9 @@ import click
 import jsonschema
 import pytest
 
-from edgekit.cli.convert import BACKENDS, IO_LAYOUTS
 from edgekit.cli.frame import COLORS, PRINTED
 from edgekit.cli.main import COMMANDS, cli
+from edgekit.cli.model_flags import BACKENDS, IO_LAYOUTS
 from edgekit.config.schema import Convert, Settings
 from edgekit.report import json as json_format
 

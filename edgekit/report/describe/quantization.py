@@ -107,18 +107,25 @@ def _accuracy(made: Mapping[str, Any]) -> Table:
 
 def _basis(made: Mapping[str, Any]) -> str:
     judged = made["judged"]
-    text = f"against the float model on {judged['samples']} samples"
-    if judged["held_out"]:
-        text += f" that did not calibrate; {made['samples']} {made['source']} samples did"
-    else:
-        text += (
-            f" of the {made['samples']} {made['source']} samples that calibrated; other data may cost more"
-        )
-    options = [made["scheme"], made["method"]]
+    options = [made["scheme"]] + ([made["method"]] if made["method"] else [])
+    options += [f"blocks of {made['block']}"] if made["block"] else []
     options += ["equalised"] if made["equalised"] else []
     options += ["biases corrected"] if made["bias_corrected"] else []
-    text += f" ({', '.join(options)})"
-    return text + (f"; the artifact was not run: {judged['problem']}" if judged["problem"] else "")
+    text = f"{_compared(made)} ({', '.join(options)}); computed by {made['how']}"
+    text += f"; the artifact was not run: {judged['problem']}" if judged["problem"] else ""
+    return "; ".join((text, *made["notes"]))
+
+
+def _compared(made: Mapping[str, Any]) -> str:
+    judged = made["judged"]
+    if not judged["samples"]:
+        return "not compared with the float model: there are no samples"
+    text = f"against the float model on {judged['samples']} samples"
+    if judged["held_out"]:
+        return f"{text} that did not calibrate; {made['samples']} {made['source']} samples did"
+    return (
+        f"{text} of the {made['samples']} {made['source']} samples that calibrated; other data may cost more"
+    )
 
 
 def _steps(made: Mapping[str, Any]) -> Table:
