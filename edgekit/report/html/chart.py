@@ -13,28 +13,38 @@ from edgekit.report.values import clean, show
 
 _WIDTH, _HEIGHT = 860, 400
 _LEFT, _RIGHT, _TOP, _BOTTOM = 62, 130, 24, 52
+_CROWDED = 8
+"""Times the fastest from which the latencies are shown in decades."""
 _LARGEST = 22.0
 """Radius of the largest artifact."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Axis:
+    """Where values lie between two ends; with `decades`, their logarithms do."""
+
     low: float
     high: float
     start: float
     end: float
+    decades: bool = False
 
     def at(self, value: float) -> float:
         """Returns the place of a value on the page."""
-        return self.start + (value - self.low) / (self.high - self.low) * (self.end - self.start)
+        low, high, value = (math.log10(v) for v in (self.low, self.high, value)) if self.decades else (
+            self.low, self.high, value
+        )  # fmt: skip
+        return self.start + (value - low) / (high - low) * (self.end - self.start)
 
     def ticks(self) -> list[float]:
         """Returns a handful of round values."""
-        raw = (self.high - self.low) / 6
-        unit = 10 ** math.floor(math.log10(raw))
-        step = next(unit * m for m in (1, 2, 5, 10) if unit * m >= raw)
-        first = math.ceil(self.low / step)
-        return [n * step for n in range(first, math.floor(self.high / step) + 1)]
+        if self.decades:
+            powers = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
+            round_ones = (m * 10.0**p for p in powers for m in (1, 2, 5))
+            return [v for v in round_ones if self.low <= v <= self.high]
+        unit = 10 ** math.floor(math.log10((self.high - self.low) / 6))
+        step = next(unit * m for m in (1, 2, 5, 10) if unit * m >= (self.high - self.low) / 6)
+        return [n * step for n in range(math.ceil(self.low / step), math.floor(self.high / step) + 1)]
 
 
 def scatter(table: Table) -> Markup | None:
@@ -46,7 +56,7 @@ def scatter(table: Table) -> Markup | None:
     points = [r for r in rows if math.isfinite(_number(r, "sqnr_db") or math.inf)]
     if len(points) < 2:
         return None
-    x = _axis([_number(r, "latency_ms") or 0 for r in rows], _LEFT, _WIDTH - _RIGHT, floor=0.0)
+    x = _latencies([_number(r, "latency_ms") or 0 for r in rows])
     y = _axis([_number(r, "sqnr_db") or 0 for r in points], _HEIGHT - _BOTTOM, _TOP)
     parts = [_frame(x, y)]
     parts += [_line(r, x) for r in rows if r not in points]
@@ -64,10 +74,18 @@ def _number(row: Row, key: str) -> float | None:
     return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
 
 
-def _axis(values: Sequence[float], start: float, end: float, floor: float | None = None) -> _Axis:
+def _axis(values: Sequence[float], start: float, end: float) -> _Axis:
     low, high = min(values), max(values)
     slack = 0.12 * (high - low) or 0.1 * abs(high) or 1.0
-    return _Axis(low - slack if floor is None else floor, high + slack, start, end)
+    return _Axis(low - slack, high + slack, start, end)
+
+
+def _latencies(values: Sequence[float]) -> _Axis:
+    """Returns the axis of latencies: from zero, or in decades where the slowest would crowd the others."""
+    low, high = min(values), max(values)
+    if low > 0 and high > _CROWDED * low:
+        return _Axis(low / 1.4, high * 1.4, _LEFT, _WIDTH - _RIGHT, decades=True)
+    return _Axis(0.0, 1.12 * high or 1.0, _LEFT, _WIDTH - _RIGHT)
 
 
 def _frame(x: _Axis, y: _Axis) -> Markup:
