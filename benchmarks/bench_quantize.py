@@ -1,4 +1,4 @@
-"""Int8 after training beside the peers: accuracy on labels, latency in LiteRT, size; same models, same data."""
+"""Int8 after training beside the peers on the same models and data: accuracy, latency in LiteRT, size."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ PAGE = """# Int8 after training, beside the peers
 
 The same float models and the same {calibration} calibration samples, in one run on one machine ({machine}).
 *Accuracy* is on labels of samples that did not calibrate: top-1, for the detector F1; *SQNR* is of the worst
-output against the float ONNX or Keras model on the same samples. *Latency* is the median of one inference in
-LiteRT on one thread, the artifacts of a model taking turns. Inputs and outputs are float32 everywhere, inputs in
-NHWC; integers inside.
+output against the float `.tflite` on the same samples. *Latency* is the median of one inference in LiteRT on
+one thread, the artifacts of a model taking turns. Inputs are in NHWC, integers inside; public inputs and
+outputs are float32, but int8 where a tool makes them so (ai-edge-quantizer).
 
-- `edgekit`: `edgekit quantize`, scheme `int8`, min-max, no options; `edgekit --auto`: with
+- `edgekit`: `edgekit quantize`, scheme `int8`, min-max, no options; `edgekit, options`: with
   `--equalise --bias-correction --require-full-integer`, judged on a third of the calibration samples.
-- `tensorflow`: `tf.lite.TFLiteConverter`, `TFLITE_BUILTINS_INT8`, on the Keras model, or on the SavedModel that
-  onnx2tf makes of the ONNX file.
+- `tensorflow`: `tf.lite.TFLiteConverter`, `TFLITE_BUILTINS_INT8`, on the Keras model, or on the SavedModel
+  that onnx2tf makes of the ONNX file.
 - `ai-edge-quantizer`: its recipe `static_wi8_ai8` on edgekit's float `.tflite`.
 
 `python benchmarks/bench_quantize.py --onnx2tf PYTHON --aeq PYTHON --page docs/benchmarks-quantize.md` writes
@@ -81,7 +81,7 @@ def golden(name: str) -> Subject:
     recipe = next(r for r in RECIPES if r.id == name)
     data = recipe.data(recipe.seed)
     folder = ROOT / "golden" / "models" / name
-    is_nchw = recipe.input.layout.startswith("NCHW") if hasattr(recipe.input, "layout") else "torch" in name
+    is_nchw = recipe.input.meaning.startswith("NCHW")
     order = np.random.default_rng(0).permutation(len(data.train.inputs))[:CALIBRATION]
     fit, judge = data.train.inputs[order], data.held_out.inputs
     if is_nchw:
@@ -89,7 +89,7 @@ def golden(name: str) -> Subject:
     native = folder / "model.keras"
     return Subject(
         name, folder / "model.onnx", native if native.exists() else None, fit, judge, data.held_out.labels,
-        recipe.metric.measure, is_nchw, name == "digits_cnn_torch",
+        recipe.metric.score, is_nchw, recipe.input.batch == "N",
     )  # fmt: skip
 
 
@@ -100,7 +100,15 @@ def gesture(name: str, corpus: Path) -> Subject:
     source = corpus / "hand_gesture" / f"{name}_classifier.hdf5"
     fit, judge = rows[:CALIBRATION, 1:], rows[CALIBRATION:, 1:]
     return Subject(
-        f"gesture {name}", source, source, fit, judge, rows[CALIBRATION:, 0].astype(np.int64), _top1, False, True
+        f"gesture {name}",
+        source,
+        source,
+        fit,
+        judge,
+        rows[CALIBRATION:, 0].astype(np.int64),
+        _top1,
+        False,
+        True,
     )
 
 
@@ -125,7 +133,9 @@ def run(path: Path, inputs: np.ndarray, shapes: Sequence[tuple[int, ...]]) -> li
     return [np.concatenate(held) for held in results]
 
 
-def _matching(details: Sequence[dict[str, Any]], shape: tuple[int, ...]) -> tuple[dict[str, Any], tuple[int, ...]]:
+def _matching(
+    details: Sequence[dict[str, Any]], shape: tuple[int, ...]
+) -> tuple[dict[str, Any], tuple[int, ...]]:
     last = (shape[0], *shape[2:], shape[1]) if len(shape) == 4 else shape
     for detail in details:
         if tuple(detail["shape"]) == shape:
@@ -150,7 +160,9 @@ def _real(values: np.ndarray, port: dict[str, Any]) -> np.ndarray:
 
 def sqnr(reference: list[np.ndarray], actual: list[np.ndarray]) -> float:
     """Signal to noise of the worst output, in dB."""
-    noises = [(float(((a - b) ** 2).sum()), float((a**2).sum())) for a, b in zip(reference, actual, strict=True)]
+    noises = [
+        (float(((a - b) ** 2).sum()), float((a**2).sum())) for a, b in zip(reference, actual, strict=True)
+    ]
     return min(math.inf if n == 0 else 10 * math.log10(s / n) for n, s in noises)
 
 
@@ -174,10 +186,10 @@ def made(subject: Subject, folder: Path, args: argparse.Namespace) -> Iterator[t
     yield "float", float_file
     options = {
         "edgekit": {},
-        "edgekit --auto": {"equalise": True, "bias_correction": True, "require_full_integer": True},
+        "edgekit, options": {"equalise": True, "bias_correction": True, "require_full_integer": True},
     }
     for tool, more in options.items():
-        path = folder / f"{tool.replace(' ', '')}.tflite"
+        path = folder / f"{tool.replace(', ', '-')}.tflite"
         path.write_bytes(api.quantize(model, **given, **more).model_file.read())
         yield tool, path
     native = subject.native
@@ -241,7 +253,7 @@ def verdicts(records: Sequence[dict[str, Any]]) -> list[str]:
     """Says where ours is less accurate or slower than a peer by more than is allowed."""
     lines = []
     for record in records:
-        if record["tool"] in ("float", "edgekit", "edgekit --auto"):
+        if record["tool"] in ("float", "edgekit", "edgekit, options"):
             continue
         ours = next(r for r in records if r["model"] == record["model"] and r["tool"] == "edgekit")
         points = 100 * (record["accuracy"] - ours["accuracy"])
@@ -274,18 +286,27 @@ def main() -> int:
     parser.add_argument("--models", nargs="*", default=[*GOLDEN, *GESTURES], choices=[*GOLDEN, *GESTURES])
     parser.add_argument("--corpus", type=Path, default=ROOT.parent / "shared" / "corpus")
     parser.add_argument("--onnx2tf", metavar="PYTHON", help="interpreter of an environment with onnx2tf")
-    parser.add_argument("--aeq", metavar="PYTHON", help="interpreter of an environment with ai-edge-quantizer")
+    parser.add_argument(
+        "--aeq", metavar="PYTHON", help="interpreter of an environment with ai-edge-quantizer"
+    )
     parser.add_argument("--seconds", type=float, default=3.0, help="latency measurement per artifact")
-    parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "edgekit-benchmarks-int8")
-    parser.add_argument("--json", type=Path, help="write the figures to a file")
+    parser.add_argument(
+        "--folder", type=Path, default=Path(tempfile.gettempdir()) / "edgekit-benchmarks-int8"
+    )
+    parser.add_argument(
+        "--json", type=Path, help="keep the figures in a file, those of models not measured now too"
+    )
     parser.add_argument("--page", type=Path, help="write the figures as a page")
     args = parser.parse_args()
     records: list[dict[str, Any]] = []
+    if args.json and args.json.exists():
+        records = json.loads(args.json.read_text())
     for name in args.models:
         if name in GESTURES and not (args.corpus / "hand_gesture").is_dir():
             print(f"{name}: the corpus is not there", flush=True)
             continue
-        records += measure(gesture(name, args.corpus) if name in GESTURES else golden(name), args)
+        subject = gesture(name, args.corpus) if name in GESTURES else golden(name)
+        records = [r for r in records if r["model"] != subject.name] + measure(subject, args)
     if args.json:
         args.json.write_text(json.dumps(records, indent=1))
     if args.page:

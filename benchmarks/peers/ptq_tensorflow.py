@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-import numpy as np  # noqa: E402
-import tensorflow as tf  # noqa: E402
+import numpy as np
+import tensorflow as tf
+from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 source, samples, target = sys.argv[1:4]
 held = np.load(samples)["x"]
@@ -37,7 +38,8 @@ else:
     function = tf.function(lambda x: net(x, training=False)).get_concrete_function(
         tf.TensorSpec((1, *held.shape[1:]), tf.float32)
     )
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([function], net)
+    frozen = convert_variables_to_constants_v2(function)
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen])
 converter.optimizations = [tf.lite.Optimize.DEFAULT]
 converter.representative_dataset = representative
 converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
