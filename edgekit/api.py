@@ -218,7 +218,7 @@ def quantize(
     """
     from edgekit.consistency import budget
     from edgekit.consistency.auto import Wanted, tune
-    from edgekit.consistency.post_training import Wish
+    from edgekit.consistency.post_training import Wish, floats
     from edgekit.consistency.trial import Bench, Choice
     from edgekit.lowering.backends import source_of
     from edgekit.passes.pipeline import prepare
@@ -280,13 +280,13 @@ def quantize(
         progress=step,
     )
     account = budget.account(bench, tuned, wanted, artifact if verify else None)
-    notes = list(samples.notes)
+    notes, stays = list(samples.notes), floats(bench.plan, tuned.trial.choice.wish)
     made = {**account.to_dict(), "samples": len(data.fit), "source": samples.kind, "notes": notes}
     return replace(
         artifact,
         source=source_of(model),
         recipe={**artifact.recipe, "quantization": made},
-        diagnostics=(*artifact.diagnostics, *account.diagnostics()),
+        diagnostics=(*artifact.diagnostics, *stays, *account.diagnostics()),
     )
 
 

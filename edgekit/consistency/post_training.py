@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from edgekit.consistency.data import Preprocess
-from edgekit.diagnostics import EdgekitError
+from edgekit.diagnostics import Diagnostic, EdgekitError
 from edgekit.ir import Model
 from edgekit.lowering.onnx.emit import executable
 from edgekit.quantize import (
@@ -16,8 +16,10 @@ from edgekit.quantize import (
     Native,
     Numerics,
     Plan,
+    Roles,
     Scheme,
     in_blocks,
+    islands,
     native,
     scheme_named,
 )
@@ -95,6 +97,14 @@ def formed(quantised: Model, plan: Plan, wish: Wish) -> Forms:
     forms = Forms.of(quantised, plan, wish.scheme, wish.how, wish.keep)
     reference = _judged(forms.reference, wish.scheme)
     return Forms(reference if forms.lowered is forms.reference else executable(forms.lowered), reference)
+
+
+def floats(plan: Plan, wish: Wish) -> tuple[Diagnostic, ...]:
+    """Names what stays in float; for TFLite the lowering does, which knows its kernels."""
+    if wish.backend == "tflite":
+        return ()
+    graph = plan.model.ir.graph
+    return islands(graph, Roles.of(graph, wish.scheme, wish.keep))
 
 
 def _judged(reference: Model, scheme: Scheme) -> Model:

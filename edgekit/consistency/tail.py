@@ -17,7 +17,7 @@ from edgekit.artifact import Delta, Status
 from edgekit.consistency.metrics import Pair
 from edgekit.consistency.oracle import Oracle
 from edgekit.consistency.samples import Sample
-from edgekit.consistency.steps import FAR, scale_behind
+from edgekit.consistency.steps import FAR, allowed_of, scale_behind
 from edgekit.diagnostics import EdgekitError
 from edgekit.ir import Model
 from edgekit.passes import dead_code
@@ -98,7 +98,7 @@ def _tail(model: Model, output: str, waiting: list[ir.Value | None]) -> Tail | N
             scale = scale_behind(node)
             if scale is None or not value.name:
                 return None
-            front[value.name] = scale
+            front[value.name] = scale * allowed_of(node.inputs[0])
         elif node not in seen:
             seen.add(node)
             waiting += node.inputs

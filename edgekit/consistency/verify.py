@@ -194,7 +194,7 @@ class _Work:
         if step is not None:
             if not is_integer:
                 return steps.settle(delta, step, pairs)
-            settled = steps.settle_integers(delta, step, pairs)
+            settled = steps.settle_integers(delta, step, pairs, steps.allowed_steps(self.model, delta.tensor))
             function = tail.function_of(self.model, delta.tensor)
             if settled.status.holds or function is None:
                 return settled

@@ -77,15 +77,18 @@ def affine(
         return Affine(scale, int(np.clip(zero, codes.lowest, codes.highest)), codes)
     needed = {zero: _covering(low, high, zero, codes) for zero in sorted(zeros)}
     best = min(needed, key=lambda zero: needed[zero])
-    return Affine(_positive(needed[best], power_of_two), best, codes)
+    return Affine(_positive(needed[best][1], power_of_two), best, codes)
 
 
-def _covering(low: float, high: float, zero: int, codes: Codes) -> float:
-    """Returns the smallest scale with which codes around a zero point reach both ends."""
+def _covering(low: float, high: float, zero: int, codes: Codes) -> tuple[bool, float]:
+    """Returns whether a zero point leaves no codes for an end that needs some, and the smallest scale.
+
+    With that scale the codes reach both ends, or the one that has codes.
+    """
     above, below = codes.highest - zero, zero - codes.lowest
-    up = 0.0 if high <= 0 else high / above if above else np.inf
-    down = 0.0 if low >= 0 else -low / below if below else np.inf
-    return float(max(up, down))
+    up = high / above if above else 0.0
+    down = -low / below if below else 0.0
+    return (high > 0 and not above) or (low < 0 and not below), max(up, down)
 
 
 def _positive(scale: float, power_of_two: bool) -> np.float32:

@@ -26,10 +26,11 @@ class Role(enum.StrEnum):
 
 
 _FREE = frozenset(
-    ("Add", "Sub", "Mul", "ReduceMean", "GlobalAveragePool", "HardSwish", "LeakyRelu", "Gelu", "MatMul")
-)
+    ("Add", "Sub", "Mul", "PRelu", "MatMul", "ReduceMean", "GlobalAveragePool", "HardSwish", "LeakyRelu",
+     "Gelu")
+)  # fmt: skip
 _FIXED = frozenset(("Softmax", "Sigmoid", "Tanh"))
-_SEVERAL = frozenset(("Add", "Sub", "Mul", "Concat", "MatMul"))
+_SEVERAL = frozenset(("Add", "Sub", "Mul", "Concat", "MatMul", "PRelu"))
 """Ops all of whose operands are quantised like activations."""
 _WEIGHT_AXIS = {"Conv": 0, "ConvTranspose": 1, "MatMul": 1}
 
