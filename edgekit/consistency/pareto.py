@@ -16,7 +16,7 @@ from edgekit.runners import runner_for
 from edgekit.runners.execute import feed_of, payload_of
 from edgekit.runners.litert import LiteRtRunner
 
-FEWEST, MOST_S = 21, 2.0
+FEWEST, MOST_S = 21, 1.0
 """Timed runs of an artifact at least; seconds for each that more may take."""
 
 
