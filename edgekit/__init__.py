@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from edgekit.api import convert, load, open, quantize, run
+    from edgekit.api import check, convert, load, open, quantize, run
     from edgekit.artifact import Artifact
     from edgekit.diagnostics import Diagnostic, EdgekitError
     from edgekit.ir import Model
@@ -21,6 +21,7 @@ __all__ = [
     "EdgekitError",
     "Model",
     "__version__",
+    "check",
     "convert",
     "load",
     "open",
@@ -33,6 +34,7 @@ _HOMES = {
     "Diagnostic": "edgekit.diagnostics",
     "EdgekitError": "edgekit.diagnostics",
     "Model": "edgekit.ir",
+    "check": "edgekit.api",
     "convert": "edgekit.api",
     "load": "edgekit.api",
     "open": "edgekit.api",

@@ -10,9 +10,9 @@ import onnx  # noqa: E402, F401
 
 from edgekit import api, importers  # noqa: E402
 from edgekit.lowering.tflite import backend  # noqa: E402, F401
-from edgekit.lowering.tflite.emit import tflite_schema  # noqa: E402
 from edgekit.lowering.tflite.layout.network import load_lemmas  # noqa: E402
 from edgekit.lowering.tflite.table import load_ops  # noqa: E402
+from edgekit.tflite.schema import tflite_schema  # noqa: E402
 
 # Modules that are otherwise loaded on first use count as imports, as they do for the peers.
 for load in (importers.load_importers, load_ops, load_lemmas, tflite_schema):

@@ -1,10 +1,12 @@
 """Artifacts: the files of a converted model, their manifest, and the verdict on them."""
 
-from edgekit.artifact.types import Artifact, ArtifactFile, Binding, Source, hash_file
+from edgekit.artifact.binding import Binding, Classes, Picture, Sizes
+from edgekit.artifact.types import Artifact, ArtifactFile, Source, hash_file
 from edgekit.artifact.verification import (
     Delta,
     Divergence,
     Evidence,
+    LayerDelta,
     Status,
     Verdict,
     Verification,
@@ -15,9 +17,13 @@ __all__ = [
     "Artifact",
     "ArtifactFile",
     "Binding",
+    "Classes",
     "Delta",
     "Divergence",
     "Evidence",
+    "LayerDelta",
+    "Picture",
+    "Sizes",
     "Source",
     "Status",
     "Verdict",

@@ -15,7 +15,8 @@ import ml_dtypes
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
-from edgekit.artifact.types import Artifact, ArtifactFile, Binding, Source
+from edgekit.artifact.binding import Binding, Classes, Picture, Sizes
+from edgekit.artifact.types import Artifact, ArtifactFile, Source
 from edgekit.artifact.verification import Verification
 from edgekit.diagnostics import Diagnostic
 from edgekit.ir import Layout, Origin, Quant, TensorSpec
@@ -114,6 +115,11 @@ class _Bound(_Entry):
     perm: tuple[int, ...] | None = None
     boxed: bool = False
     quant: Quant | None = None
+    picture: Picture | None = None
+    sizes: Sizes | None = None
+    classes: Classes | None = None
+    state: bool = False
+    shift: int = 0
 
     _dtype = field_validator("dtype")(_known_dtype)
 
@@ -126,16 +132,12 @@ class _Bound(_Entry):
 
     @classmethod
     def of(cls, binding: Binding) -> _Bound:
-        return cls(
-            tensor=binding.tensor,
-            dtype=dtype_name(binding.dtype),
-            perm=binding.perm,
-            boxed=binding.boxed,
-            quant=binding.quant,
-        )
+        fields = {f.name: getattr(binding, f.name) for f in dataclasses.fields(binding)}
+        return cls(**{**fields, "dtype": dtype_name(binding.dtype)})
 
     def binding(self) -> Binding:
-        return Binding(self.tensor, dtype_of(self.dtype), self.perm, self.boxed, self.quant)
+        fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(Binding)}
+        return Binding(**{**fields, "dtype": dtype_of(self.dtype)})
 
 
 class _BoundSpec(_Entry):

@@ -9,11 +9,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Self
 
-import numpy as np
-
+from edgekit.artifact.binding import Binding
 from edgekit.artifact.verification import Verification
 from edgekit.diagnostics import Diagnostic
-from edgekit.ir import Origin, Quant, TensorSpec
+from edgekit.ir import Origin, TensorSpec
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 _CHUNK = 1 << 20
@@ -53,25 +52,6 @@ class ArtifactFile:
     def read(self) -> bytes:
         """Returns the contents."""
         return self.payload if isinstance(self.payload, bytes) else self.payload.read_bytes()
-
-
-@dataclass(frozen=True, slots=True)
-class Binding:
-    """How a tensor of the source model is found in the artifact.
-
-    Attributes:
-        tensor: Its name in the artifact.
-        dtype: Its dtype in the artifact.
-        perm: `artifact_tensor = source_tensor.transpose(perm)`; `None` where nothing is permuted.
-        boxed: Whether the artifact keeps a number (rank 0) as one element of rank 1.
-        quant: What its integers stand for, where the source has reals.
-    """
-
-    tensor: str
-    dtype: np.dtype[Any]
-    perm: tuple[int, ...] | None = None
-    boxed: bool = False
-    quant: Quant | None = None
 
 
 @dataclass(frozen=True, slots=True)

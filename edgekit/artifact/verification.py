@@ -113,6 +113,49 @@ class Divergence:
 
 
 @dataclass(frozen=True, slots=True)
+class LayerDelta:
+    """One layer of a quantised graph, run alone on the integers that the QDQ model has at its inputs.
+
+    Attributes:
+        tensor: The result of the layer, by its name in the source model.
+        op: The backend's ops, mostly one.
+        origin: The source nodes that it computes.
+        elements: How many elements were compared.
+        one: How many are off by one step.
+        more: How many are off by more; of reals, by more than 1e-4 of the largest.
+        largest: The largest difference in steps; 0 for reals.
+        rule: The rounding rule of the kernel that predicts the most of what differs; `None` if none does.
+        predicted: How many of the elements that differ have exactly the value that the rule gives.
+    """
+
+    tensor: str
+    op: str
+    origin: Origin
+    elements: int
+    one: int
+    more: int
+    largest: int
+    rule: str | None = None
+    predicted: int = 0
+
+    @property
+    def differing(self) -> int:
+        """How many elements differ."""
+        return self.one + self.more
+
+    @property
+    def holds(self) -> bool:
+        """Whether few elements differ, by a step, or a rule of the kernel says what they are."""
+        if self.predicted >= (1 - _FEW) * self.differing:
+            return True
+        return self.more <= _FEW * self.elements and self.one <= _SOME * self.elements
+
+
+_FEW, _SOME = 0.01, 0.05
+"""Fractions of the elements of a layer that may be off by more than one step, and by one, unexplained."""
+
+
+@dataclass(frozen=True, slots=True)
 class Verification:
     """The verdict on an artifact and what it rests on.
 
@@ -128,6 +171,7 @@ class Verification:
         first_divergence: The first node that differs, where it could be found.
         reason: Why the verdict is not `verified`.
         notes: What weakens the verdict.
+        layers: Each layer with integer kernels alone, where the artifact or the source has such.
     """
 
     verdict: Verdict
@@ -141,6 +185,7 @@ class Verification:
     first_divergence: Divergence | None = None
     reason: str | None = None
     notes: tuple[str, ...] = ()
+    layers: tuple[LayerDelta, ...] = ()
 
     @property
     def holds(self) -> bool:

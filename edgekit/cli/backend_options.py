@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import click
 from click.core import ParameterSource
+
+from edgekit.cli import flags_text
 
 OWNERS: Mapping[str, tuple[str, ...]] = {
     "opset": ("onnx",),
@@ -18,12 +21,19 @@ OWNERS: Mapping[str, tuple[str, ...]] = {
     "precision": ("coreml",),
     "keep_fp32": ("coreml",),
     "image_input": ("coreml",),
+    "classifier": ("coreml",),
+    "flexible_shape": ("coreml",),
+    "state": ("coreml",),
     "compress_weights": ("coreml",),
     "triple": ("tvm",),
     "mcpu": ("tvm",),
+    "ndk": ("tvm",),
+    "tvm_target": ("tvm",),
+    "tune": ("tvm",),
+    "tuning_log": ("tvm",),
 }
 """The backends that an option belongs to, by its name in Python; all others belong to every backend."""
-_RENAMED = {"mcpu": "cpu"}
+_RENAMED = {"mcpu": "cpu", "tvm_target": "device"}
 """Names that a recipe has for an option, where they are not the flag's."""
 PRECISIONS = ("fp16", "fp32", "mixed")
 
@@ -65,12 +75,32 @@ def coreml_flags(body: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option(
             "--image-input",
-            metavar="NAME[,scale=S][,bias=B:B:B][,colour=C]",
-            help="Core ML: an input that takes an image; the model computes on scale * pixel + bias.",
+            multiple=True,
+            metavar="NAME[,scale=S[:S:S]][,bias=B[:B:B]][,colour=C]",
+            help="Core ML: an input that takes an image; the model computes on scale * pixel + bias. "
+            "Repeatable.",
+        ),
+        click.option(
+            "--classifier",
+            metavar="OUTPUT[,label=NAME]",
+            help="Core ML: an output that becomes the label with the highest score, and scores by label.",
+        ),
+        click.option(
+            "--flexible-shape",
+            multiple=True,
+            metavar="NAME=SHAPE[,SHAPE]",
+            help="Core ML: shapes that an open input takes: a list `x=1x3x64x64,1x3x96x96` or ranges "
+            "`x=1..4x3x64..512x64..512`. Repeatable.",
+        ),
+        click.option(
+            "--state",
+            multiple=True,
+            metavar="INPUT=OUTPUT",
+            help="Core ML: an input that is this output of the run before; the package keeps it. Repeatable.",
         ),
         click.option(
             "--compress-weights",
-            metavar="int8|palettize[:BITS]|prune[:FRACTION]",
+            metavar="int8[:BLOCK]|int4[:BLOCK]|palettize[:BITS[:GROUP]]|prune[:FRACTION]",
             help="Core ML: how weights are stored.",
         ),
     )
@@ -84,6 +114,26 @@ def tvm_flags(body: Callable[..., Any]) -> Callable[..., Any]:
     flags = (
         click.option("--triple", help="TVM: LLVM target triple of the library.  [default: this machine]"),
         click.option("--mcpu", help="TVM: CPU that the library is compiled for.  [default: this machine's]"),
+        click.option(
+            "--ndk", type=click.Path(file_okay=False), help="TVM: folder of Android's NDK, for its triples."
+        ),
+        click.option(
+            "--tvm-target",
+            metavar="llvm|cuda|metal|opencl|...",
+            help="TVM: what computes; all but `llvm`, the CPU, is compiled only.  [default: llvm]",
+        ),
+        click.option(
+            "--tune",
+            type=click.FloatRange(min=0, min_open=True),
+            metavar="MINUTES",
+            help="TVM: measure schedules on this machine for so long; keeps the faster ones.",
+        ),
+        click.option(
+            "--tuning-log",
+            type=click.Path(path_type=Path, dir_okay=False),
+            help="TVM: log of measurements to use and, with `--tune`, to go on with.  "
+            "[default with --tune: OUTPUT.tuning.jsonl]",
+        ),
     )
     for flag in reversed(flags):
         body = flag(body)
@@ -111,40 +161,15 @@ def options_for(backend: str, flags: Mapping[str, Any]) -> dict[str, Any]:
     if "keep_fp32" in mine:
         mine["keep_fp32"] = list(mine["keep_fp32"])
     if "image_input" in mine:
-        mine["image_input"] = _image(mine["image_input"])
+        mine["image_input"] = [flags_text.image(text) for text in mine["image_input"]]
+    if "classifier" in mine:
+        mine["classifier"] = flags_text.classifier(mine["classifier"])
+    if "flexible_shape" in mine:
+        mine |= flags_text.flexible(mine.pop("flexible_shape"))
+    if "state" in mine:
+        mine["state"] = flags_text.pairs("--state", mine["state"])
     if "compress_weights" in mine:
-        mine["compress_weights"] = _compression(mine["compress_weights"])
+        mine["compress_weights"] = flags_text.compression(mine["compress_weights"])
+    if "tuning_log" in mine:
+        mine["tuning_log"] = str(mine["tuning_log"])
     return {_RENAMED.get(k, k): v for k, v in mine.items() if k not in ("opset", "fp16")}
-
-
-def _image(text: str) -> dict[str, Any]:
-    name, *fields = text.split(",")
-    image: dict[str, Any] = {"name": name}
-    for field in fields:
-        key, equals, value = field.partition("=")
-        if not equals:
-            raise click.UsageError(f"`--image-input`: `{field}` is not KEY=VALUE")
-        image[key] = value if key == "colour" else _numbers("--image-input", value)
-    return image
-
-
-def _numbers(flag: str, text: str) -> float | list[float]:
-    try:
-        numbers = [float(part) for part in text.split(":")]
-    except ValueError:
-        raise click.UsageError(f"`{flag}`: `{text}` is not a number or numbers with `:` between") from None
-    return numbers[0] if len(numbers) == 1 else numbers
-
-
-def _compression(text: str) -> dict[str, Any]:
-    kind, colon, amount = text.partition(":")
-    if not colon:
-        return {"kind": kind}
-    number = _numbers("--compress-weights", amount)
-    if isinstance(number, list):
-        raise click.UsageError(f"`--compress-weights`: `{text}` holds several numbers")
-    if kind == "palettize" and number == int(number):
-        return {"kind": kind, "bits": int(number)}
-    if kind == "prune":
-        return {"kind": kind, "sparsity": number}
-    raise click.UsageError(f"`--compress-weights`: `{kind}` takes no such number")

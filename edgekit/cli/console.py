@@ -98,7 +98,7 @@ class Console:
 
         terminal = Terminal(stderr=True, no_color=self.paint(sys.stderr) is plain_paint)
         with terminal.status("starting") as status:
-            yield lambda stage: status.update(stage)
+            yield lambda stage: status.update(_shown(stage))
 
     def paint(self, stream: TextIO) -> Paint:
         """Returns the colours for a stream."""
@@ -132,6 +132,20 @@ class Console:
         from edgekit.report import text
 
         click.echo(text.verdict_line(report.verdict, self.paint(sys.stdout)), color=True)
+
+
+def _shown(stage: str) -> Any:
+    """Returns what shows a stage on a terminal: with a bar if its share is known."""
+    from edgekit.lowering.progress import Share
+
+    if not isinstance(stage, Share):
+        return stage
+    from rich.progress_bar import ProgressBar
+    from rich.table import Table as Grid
+
+    grid = Grid.grid(padding=(0, 1))
+    grid.add_row(ProgressBar(total=1, completed=stage.done, width=20), str(stage))
+    return grid
 
 
 def text_width(stream: TextIO) -> int:

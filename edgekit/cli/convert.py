@@ -22,14 +22,17 @@ from edgekit.report.formats import render
 if TYPE_CHECKING:
     from edgekit.artifact import Artifact
 
-_PASSED_ON = ("io_layout", "opset", "inputs", "tolerance", "allow_approximate")
+PASSED_ON = ("io_layout", "opset", "inputs", "tolerance", "allow_approximate")
 """Options that the Python API takes under the same name."""
 ASIDE = ".mismatch"
 """Ending of the folder that gets an artifact which differs from its source."""
 
+TUNING = ".tuning.jsonl"
+"""Ending of the log of tuning beside the folder of the artifact."""
+
 
 @make("convert", output=False)
-@model_flags("MODEL-BACKEND")
+@model_flags("MODEL-BACKEND, or MODEL-TARGET")
 @click.option("--fp16", is_flag=True, help="Make a float16 ONNX artifact.")
 @quantize_flags(None)
 def command(console: Console, model: str, output: Path | None, fp16: bool, **flags: Any) -> Report:
@@ -51,7 +54,8 @@ def convert(
     model: str,
     output: Path | None,
     *,
-    backend: str,
+    backend: str | None,
+    target: str | None,
     scheme: str | None,
     input_shapes: tuple[str, ...],
     allow_pickle: bool,
@@ -67,7 +71,8 @@ def convert(
         name: The command.
         model: What to load.
         output: The folder to write.
-        backend: The backend.
+        backend: The backend; `None` for the target's.
+        target: Id or path of a target.
         scheme: How to quantise; `None` for not at all.
         input_shapes: Sizes, as `shapes` reads them.
         allow_pickle: Whether files that run code may be loaded.
@@ -82,30 +87,54 @@ def convert(
 
     console.subject = Subject(Path(model).name or model)
     context = click.get_current_context()
+    backend = backend or dialect_of(target)
     check_owners(context, backend)
+    if name == "quantize":
+        scheme = scheme or scheme_of(target)
     quantisation = take(context, scheme, flags)
     labels = label_text(label_file) if label_file else None
-    common = {
-        option: flags.pop(option) for option in ("io_layout", "inputs", "tolerance", "allow_approximate")
-    }
-    common |= {"opset": flags.pop("opset"), "verify": verify, "labels": labels}
+    common = {option: flags.pop(option) for option in PASSED_ON} | {"verify": verify, "labels": labels}
     with console.stages() as stage:
         stage("import")  # `convert` names the later ones
         source = api.load(model, allow_pickle=allow_pickle, input_shapes=shapes(input_shapes))
-        options = options_for(backend, flags)
-        if quantisation is None:
-            artifact = api.convert(source, backend, fp16=fp16, options=options, progress=stage, **common)
-        else:
-            artifact = api.quantize(
-                source, backend, options=options, progress=stage, **common, **quantisation
-            )
-        stage("write")
         ending = f"-{scheme}" if name == "quantize" else ""
-        folder = save(artifact, output or Path(f"{file_stem(source)}-{backend}{ending}"))
+        folder = output or Path(f"{file_stem(source)}-{folder_word(backend, target)}{ending}")
+        if flags["tune"] and flags["tuning_log"] is None:
+            flags["tuning_log"] = folder.with_name(folder.name + TUNING)
+        common |= {"target": target, "options": options_for(backend, flags), "progress": stage}
+        if quantisation is None:
+            artifact = api.convert(source, backend, fp16=fp16, **common)
+        else:
+            artifact = api.quantize(source, backend, **common, **quantisation)
+        stage("write")
+        folder = save(artifact, folder)
     report = describe.report(artifact, source, folder=folder, path=model, wanted=verify, command=name)
     report = replace(report, environment={**environment(), **report.environment})
     write_text(folder / describe.REPORT_NAME, render(report, "json"))
     return report
+
+
+def dialect_of(target: str | None) -> str:
+    """Returns the backend that a target takes; TFLite without a target."""
+    if target is None:
+        return "tflite"
+    from edgekit.compat.targets import target as load_target
+
+    return load_target(target).dialect
+
+
+def scheme_of(target: str | None) -> str:
+    """Returns the scheme that a target names; `int8` without one."""
+    if target is None:
+        return "int8"
+    from edgekit.compat.targets import target as load_target
+
+    return load_target(target).numerics.scheme or "int8"
+
+
+def folder_word(backend: str, target: str | None) -> str:
+    """Returns what a folder is called after: the target, else the backend."""
+    return backend if target is None else Path(target).stem
 
 
 def save(artifact: Artifact, folder: Path) -> Path:
@@ -114,7 +143,7 @@ def save(artifact: Artifact, folder: Path) -> Path:
     return artifact.save(folder.with_name(folder.name + ASIDE) if differs else folder)
 
 
-def shapes(texts: Sequence[str]) -> dict[str, tuple[int, ...]]:
+def shapes(texts: Sequence[str], option: str = "--input-shape") -> dict[str, tuple[int, ...]]:
     """Reads `NAME=1x3x224x224`; the name may hold an equals sign.
 
     Raises:
@@ -125,7 +154,7 @@ def shapes(texts: Sequence[str]) -> dict[str, tuple[int, ...]]:
         name, _, sizes = text.rpartition("=")
         if not name or name in shapes or not re.fullmatch(r"[0-9]+(x[0-9]+)*", sizes):
             why = "is given twice" if name in shapes else "is not of the form `NAME=1x3x224x224`"
-            raise error("EK205", f"`--input-shape {text}` {why}")
+            raise error("EK205", f"`{option} {text}` {why}")
         shapes[name] = tuple(map(int, sizes.split("x")))
     return shapes
 

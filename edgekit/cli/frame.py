@@ -54,13 +54,16 @@ class Command(click.Command):
 _PROBLEMS = "edgekit.cli.problems"
 
 
-def command(name: str, *, output: bool = True, tolerant: bool = False) -> Callable[[Body], click.Command]:
+def command(
+    name: str, *, output: bool = True, tolerant: bool = False, summary: str | None = None
+) -> Callable[[Body], click.Command]:
     """Makes a command of a function that returns its report.
 
     Args:
-        name: Its name, a key of `COMMANDS`.
+        name: Its name, a key of `COMMANDS` unless `summary` is given.
         output: Whether `-o` means a file for the document; else the command defines its own `-o`.
         tolerant: Whether it works with a broken configuration.
+        summary: The first sentence of the help of a command inside a group.
     """
 
     def decorate(body: Body) -> click.Command:
@@ -75,7 +78,8 @@ def command(name: str, *, output: bool = True, tolerant: bool = False) -> Callab
             return int(report.verdict.exit_code)
 
         params = [*reversed(getattr(body, "__click_params__", [])), *_common(output)]
-        made = Command(name, callback=invoke, params=params, help=_help(body), short_help=COMMANDS[name])
+        short = COMMANDS[name] if summary is None else summary
+        made = Command(name, callback=invoke, params=params, help=_help(body), short_help=short)
         made.tolerant = tolerant
         return made
 

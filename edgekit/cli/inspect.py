@@ -54,8 +54,8 @@ def _model(source: str, allow_pickle: bool) -> Report:
 
 def _tflite(path: Path) -> Report:
     from edgekit.artifact import hash_file
-    from edgekit.lowering.tflite.reader import read_tflite
     from edgekit.report.describe import tflite as describe
+    from edgekit.tflite.reader import read_tflite
 
     lowered = read_tflite(path)
     sha256, size = hash_file(path), path.stat().st_size

@@ -12,8 +12,10 @@ import click
 
 COMMANDS: dict[str, str] = {
     "inspect": "Show what a model holds: inputs, ops, parameters, arithmetic.",
+    "check": "Say where each op of a model runs on a target, and why.",
     "convert": "Convert a model for a backend and verify the artifact.",
     "quantize": "Quantise a float model after training, convert it and verify the artifact.",
+    "target": "List, show and check the descriptors of targets.",
     "run": "Run an artifact or a model on given inputs.",
     "report": "Show a saved report in another format.",
     "explain": "Explain a diagnostic code.",

@@ -17,7 +17,12 @@ IO_LAYOUTS = ("source", "nhwc")
 _BEFORE = (
     click.argument("model"),
     click.option(
-        "--backend", type=click.Choice(BACKENDS), default="tflite", show_default=True, help="What to write."
+        "--backend",
+        type=click.Choice(BACKENDS),
+        help="What to write.  [default: tflite, or what the target takes]",
+    ),
+    click.option(
+        "-t", "--target", metavar="ID", help="A target's id or file; its compiler is run if there is one."
     ),
     click.option(
         "--io-layout",

@@ -10,7 +10,7 @@ import click
 
 from edgekit.cli.backend_options import check_owners, options_for
 from edgekit.cli.console import Console, environment, write_text
-from edgekit.cli.convert import label_text, save, shapes
+from edgekit.cli.convert import PASSED_ON, dialect_of, folder_word, label_text, save, shapes
 from edgekit.cli.quantize_flags import take
 from edgekit.report import Report, Subject
 from edgekit.report.formats import render
@@ -21,8 +21,9 @@ def pareto(
     model: str,
     output: Path | None,
     *,
-    backend: str,
-    scheme: str,
+    backend: str | None,
+    target: str | None,
+    scheme: str | None,
     input_shapes: tuple[str, ...],
     allow_pickle: bool,
     label_file: Path | None,
@@ -35,8 +36,9 @@ def pareto(
         console: Where progress is shown.
         model: What to load.
         output: The folder that gets one folder for each scheme.
-        backend: The backend.
-        scheme: Of no meaning here.
+        backend: The backend; `None` for the target's.
+        target: Id or path of a target, whose demands on scales hold.
+        scheme: Must be left out: all are tried.
         input_shapes: Sizes, as `shapes` reads them.
         allow_pickle: Whether files that run code may be loaded.
         label_file: Labels to store.
@@ -50,11 +52,14 @@ def pareto(
 
     if not verify:
         raise click.UsageError("`--pareto` and `--no-verify` exclude each other")
+    if scheme is not None:
+        raise click.UsageError("`--pareto` tries every scheme: leave `--scheme` out")
     console.subject = Subject(Path(model).name or model)
     context = click.get_current_context()
+    backend = backend or dialect_of(target)
     check_owners(context, backend)
-    quantisation = take(context, scheme, flags) or {}
-    common = {name: flags.pop(name) for name in ("io_layout", "inputs", "tolerance", "allow_approximate")}
+    quantisation = take(context, "int8", flags) or {}
+    common = {option: flags.pop(option) for option in PASSED_ON if option != "opset"}
     flags.pop("opset")
     with console.stages() as stage:
         stage("import")
@@ -62,6 +67,7 @@ def pareto(
         points, artifacts = api.pareto(
             source,
             backend,
+            target=target,
             progress=stage,
             options=options_for(backend, flags),
             labels=label_text(label_file) if label_file else None,
@@ -69,7 +75,7 @@ def pareto(
             **{name: value for name, value in quantisation.items() if name != "scheme"},
         )
         stage("write")
-        folder = output or Path(f"{file_stem(source)}-{backend}-schemes")
+        folder = output or Path(f"{file_stem(source)}-{folder_word(backend, target)}-schemes")
         for name, artifact in artifacts.items():
             save(artifact, folder / name)
     report = describe(points, source, folder)

@@ -16,8 +16,8 @@ from edgekit.report import Report
 
 
 @make("quantize", output=False)
-@model_flags("MODEL-BACKEND-SCHEME")
-@quantize_flags("int8")
+@model_flags("MODEL-BACKEND-SCHEME, or MODEL-TARGET-SCHEME")
+@quantize_flags("the target's, else int8")
 @click.option("--pareto", is_flag=True, help="All schemes side by side: size, latency, accuracy.")
 def command(console: Console, model: str, output: Path | None, pareto: bool, **flags: Any) -> Report:
     """Quantise a float model after training, convert it and verify the artifact.

@@ -84,16 +84,14 @@ def quantize_flags(default: str | None) -> Callable[[Callable[..., Any]], Callab
     """Adds the options of quantisation.
 
     Args:
-        default: The scheme where none is given; `None` for a model that stays in float then.
+        default: In words, the scheme where none is given; `None` for a model that stays in float then.
     """
+    shown = f"  [default: {default}]" if default else ""
     scheme = click.option(
         "--scheme",
         type=click.Choice(SCHEMES),
-        default=default,
-        show_default=default is not None,
-        help="What weights and activations become."
-        if default
-        else "Quantise: what weights and activations become.",
+        metavar="SCHEME",
+        help=f"Quantise: what weights and activations become: {', '.join(SCHEMES)}.{shown}",
     )
 
     def decorate(body: Callable[..., Any]) -> Callable[..., Any]:

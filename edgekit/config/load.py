@@ -24,11 +24,13 @@ class Config:
         path: The file they come from, `None` when there is none.
         settings: Top-level settings, valid for every command that has the option.
         commands: Settings by command.
+        targets: Folders of the project's own target descriptors.
     """
 
     path: Path | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     commands: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    targets: tuple[Path, ...] = ()
 
     def defaults(self, command: str) -> dict[str, Any]:
         """Returns the defaults of the options of a command."""
@@ -107,7 +109,8 @@ def _validated(path: Path, text: str, prefix: tuple[str, ...], table: Any) -> Co
     commands = {name: chosen.pop(name) for name in Settings.command_names() if name in chosen}
     for options in commands.values():
         options |= {key: str(path.parent / options[key]) for key in PATHS if options.get(key)}
-    return Config(path, chosen, commands)
+    folders = tuple(path.parent / folder for folder in chosen.pop("targets", None) or ())
+    return Config(path, chosen, commands, folders)
 
 
 def _problem(path: Path, text: str, prefix: tuple[str, ...], problem: Mapping[str, Any]) -> Diagnostic:

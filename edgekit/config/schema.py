@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-PATHS = ("inputs", "label_file")
+PATHS = ("inputs", "label_file", "ndk", "tuning_log")
 """Settings that name a file; a relative one is meant from the folder of the configuration file."""
 
 
@@ -34,10 +34,17 @@ class Convert(_Strict):
     minimum_deployment_target: str | None = None
     precision: Literal["fp16", "fp32", "mixed"] | None = None
     keep_fp32: list[str] | None = None
-    image_input: str | None = None
+    image_input: list[str] | None = None
+    classifier: str | None = None
+    flexible_shape: list[str] | None = None
+    state: list[str] | None = None
     compress_weights: str | None = None
     triple: str | None = None
     mcpu: str | None = None
+    ndk: str | None = None
+    tvm_target: str | None = None
+    tune: float | None = Field(default=None, gt=0)
+    tuning_log: str | None = None
 
 
 class Settings(_Strict):
@@ -45,6 +52,7 @@ class Settings(_Strict):
 
     format: Literal["text", "json", "md", "junit", "github", "sarif"] | None = None
     color: Literal["auto", "always", "never"] | None = None
+    targets: list[str] | None = None
     convert: Convert | None = None
 
     @classmethod

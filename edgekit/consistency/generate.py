@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from edgekit.artifact import Sizes
+from edgekit.consistency.limits import Limits
+from edgekit.consistency.pictures import drawn
 from edgekit.consistency.ranges import Wanted, wanted_of
 from edgekit.consistency.samples import Sample
 from edgekit.ir import Dim, Model, TensorSpec
 from edgekit.runners import Array
 
-Sizes = Mapping[str, int]
+Bound = Mapping[str, int]
 """Sizes of symbols; an axis without a name counts as the symbol `input:axis`."""
 
 _IMAGE_SIZES = (64, 128, 224, 32, 320, 16)
@@ -31,11 +34,13 @@ class Generator:
         seed: Samples depend on it, on the input's name and on the sample's number only.
         integers: The value of all integers, for models in which what they may be could not be
             inferred; `None` keeps them to what their consumers can take.
+        limits: What the artifact takes.
     """
 
     model: Model
     seed: int = 0
     integers: int | None = None
+    limits: Limits = field(default_factory=Limits)
 
     @property
     def batch_symbols(self) -> frozenset[str]:
@@ -65,12 +70,23 @@ class Generator:
         has_images = any(spec.shape is not None and len(spec.shape) >= 4 for spec in self.model.inputs)
         yield from _IMAGE_SIZES if has_images else _OTHER_SIZES
 
-    def sizes(self, number: int, inner: int) -> Sizes:
-        """Returns the sizes of all symbols for a sample: batches of 1, 2 and 3 take turns."""
-        batch = _BATCHES[number % len(_BATCHES)]
-        return dict.fromkeys(self.inner_symbols, inner) | dict.fromkeys(self.batch_symbols, batch)
+    def sizes(self, number: int, inner: int) -> Bound:
+        """Returns the sizes of all symbols for a sample: batches of 1, 2 and 3 take turns.
 
-    def sample(self, number: int, sizes: Sizes) -> Sample:
+        Where the artifact takes listed shapes only, these take turns; where it takes ranges, a usual
+        size, the lowest, and a high one.
+        """
+        batch = _BATCHES[number % len(_BATCHES)]
+        sizes = dict.fromkeys(self.inner_symbols, inner) | dict.fromkeys(self.batch_symbols, batch)
+        for spec in self.model.inputs:
+            limit = self.limits.sizes.get(spec.name)
+            for axis, size in enumerate(spec.shape or ()):
+                if limit is not None and not isinstance(size, int):
+                    symbol = _symbol(spec, axis)
+                    sizes[symbol] = _limited(limit, axis, number, sizes[symbol])
+        return sizes
+
+    def sample(self, number: int, sizes: Bound) -> Sample:
         """Returns one sample.
 
         Args:
@@ -84,12 +100,14 @@ class Generator:
             for spec in self.model.inputs
         }
 
-    def _array(self, spec: TensorSpec, wanted: Wanted | None, number: int, sizes: Sizes) -> Array:
+    def _array(self, spec: TensorSpec, wanted: Wanted | None, number: int, sizes: Bound) -> Array:
         shape = tuple(
             size if isinstance(size, int) else sizes[_symbol(spec, axis)]
             for axis, size in enumerate(spec.shape or ())
         )
         generator = np.random.default_rng([self.seed, zlib.crc32(spec.name.encode()), number])
+        if spec.name in self.limits.pictures:
+            return drawn(generator, shape, self.limits.pictures[spec.name]).astype(spec.dtype)
         if spec.dtype.kind == "O":
             return _text(generator, shape)
         if spec.dtype.kind == "b":
@@ -100,6 +118,17 @@ class Generator:
                 return np.full(shape, self.integers, spec.dtype)
             return _integers(generator, shape, spec.dtype, wanted)
         return _floats(generator, shape, spec, wanted, number)
+
+
+def _limited(limit: Sizes, axis: int, number: int, usual: int) -> int:
+    if limit.choices:
+        return limit.choices[number % len(limit.choices)][axis]
+    span = limit.ranges[axis]
+    if span is None:
+        return usual
+    low, high = span
+    middle = min(max(usual, low), high)
+    return (middle, low, min(high, 2 * middle))[number % 3]
 
 
 def is_integer(dtype: np.dtype) -> bool:

@@ -1,4 +1,4 @@
-"""`Oracle`: runs the source model, with ONNX Runtime or, where that cannot, the reference evaluator."""
+"""`Oracle`: runs the source model: a TFLite file with LiteRT, else with ONNX Runtime or the reference."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ from typing import Self
 import onnx_ir as ir
 
 from edgekit.artifact import hash_file
+from edgekit.consistency.original import Original
 from edgekit.consistency.samples import Sample
 from edgekit.diagnostics import EdgekitError
 from edgekit.ir import Model
 from edgekit.runners import Array, Payload, Runner, runner_for
 
+_ORIGINAL = "tflite"
 _BACKENDS = ("onnx", "onnx-reference")
 _PROTOBUF_LIMIT = 2**31 - 2**24
 """Bytes; a message cannot be larger, and the graph beside the weights needs some."""
@@ -29,11 +31,20 @@ class Oracle:
         refusals: What each runtime that could not run it said, by name.
     """
 
-    def __init__(self, model: Model, *, isolate: bool, timeout_s: float) -> None:
+    def __init__(self, model: Model, *, isolate: bool, timeout_s: float, hub: bool = False) -> None:
+        """Prepares; nothing runs yet.
+
+        Args:
+            model: The source model.
+            isolate: Run it in a child process.
+            timeout_s: Longest time for one inference, in seconds.
+            hub: Run the model as it was imported, whatever file is behind it.
+        """
         self._model = model
+        self._original = None if hub else Original.of(model)
         self._isolate = isolate
         self._timeout_s = timeout_s
-        self._waiting = list(_BACKENDS)
+        self._waiting = [_ORIGINAL, *_BACKENDS] if self._original else list(_BACKENDS)
         self._exit = contextlib.ExitStack()
         self._runner: Runner | None = None
         self._payload: Payload | None = None
@@ -43,6 +54,11 @@ class Oracle:
     def name(self) -> str | None:
         """Name and version of the runtime in use, `None` before there is one and after the last."""
         return None if self._runner is None else f"{self._runner.name} {self._runner.version}"
+
+    @property
+    def is_original(self) -> bool:
+        """Whether the user's own TFLite file is run."""
+        return self._runner is not None and self._runner.name == "litert"
 
     @property
     def is_slow(self) -> bool:
@@ -71,7 +87,9 @@ class Oracle:
         Raises:
             EdgekitError: As `Runner.ports`.
         """
-        if self._payload is None:
+        if self.is_original and self._original is not None:
+            self._payload = self._original.path
+        elif self._payload is None:
             self._payload = self._exit.enter_context(_payload(self._model, self._own_file()))
         self._in_use().ports(self._payload)
 
@@ -91,6 +109,8 @@ class Oracle:
         if self._payload is None:
             self.load()
         assert self._payload is not None
+        if self.is_original and self._original is not None:
+            return self._original.run(self._in_use(), sample, intermediates)
         return self._in_use().run(self._payload, sample, intermediates=intermediates)
 
     def _in_use(self) -> Runner:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from edgekit.consistency.generate import Generator, is_integer
+from edgekit.consistency.generate import Bound, Generator, is_integer
+from edgekit.consistency.limits import Limits
 from edgekit.consistency.oracle import Oracle
+from edgekit.consistency.pictures import as_pictures
 from edgekit.consistency.samples import Given, Sample, Samples, given_samples, golden_samples
 from edgekit.diagnostics import EdgekitError
 from edgekit.ir import Model
@@ -41,7 +43,13 @@ class Reference:
 
 
 def run_source(
-    model: Model, oracle: Oracle, *, given: Given | None, count: int | None, seed: int
+    model: Model,
+    oracle: Oracle,
+    *,
+    given: Given | None,
+    count: int | None,
+    seed: int,
+    limits: Limits | None = None,
 ) -> Reference:
     """Runs the source model on given, golden or generated samples, in this order of preference.
 
@@ -51,6 +59,7 @@ def run_source(
         given: What the user gives.
         count: How many samples; by default as many as the model's size allows.
         seed: Seed of generated samples.
+        limits: What the artifact takes of the source's inputs.
 
     Raises:
         EdgekitError: EK505 if the samples given do not fit the model; EK501 for a missing package.
@@ -62,12 +71,15 @@ def run_source(
         fixed = given_samples(model, given, count)
     elif (golden := golden_samples(model, count or default_count(model))) is not None:
         fixed, notes = (golden, ()) if golden.arrays else (None, golden.notes)
+    bounds = limits or Limits()
+    if fixed is not None and bounds.pictures:
+        fixed = as_pictures(fixed, bounds.pictures)
     while oracle.name is not None:
         try:
             oracle.load()
             if fixed is not None:
                 return Reference(fixed, tuple(oracle.run(sample) for sample in fixed.arrays))
-            return _on_generated(model, oracle, count, seed, notes)
+            return _on_generated(Generator(model, seed, limits=bounds), oracle, count, notes)
         except EdgekitError as problem:
             code = problem.diagnostics[0].code
             if code == "EK504":
@@ -94,33 +106,44 @@ def default_count(model: Model) -> int:
 
 
 def _on_generated(
-    model: Model, oracle: Oracle, count: int | None, seed: int, notes: tuple[str, ...]
+    generator: Generator, oracle: Oracle, count: int | None, notes: tuple[str, ...]
 ) -> Reference:
+    model = generator.model
     if any(spec.shape is None for spec in model.inputs):
         raise Unavailable("the rank of an input is unknown; give inputs to verify with")
     wanted = count or min(default_count(model), FEW if oracle.is_slow else MANY)
-    first = _first_accepted(model, oracle, seed)
-    samples, outputs, refused = [first.sample], [first.outputs], set[int]()
+    wanted = max(wanted, generator.limits.shapes)
+    first = _first_accepted(generator, oracle)
+    usual = first.generator.sizes(0, first.inner)
+    samples, outputs = [first.sample], [first.outputs]
+    refused: dict[str, Bound] = {}
     for number in range(1, wanted):
         sizes = first.generator.sizes(number, first.inner)
-        batch = next((sizes[s] for s in first.generator.batch_symbols), 1)
-        if batch in refused:
-            sizes = first.generator.sizes(0, first.inner)
+        if sizes in refused.values():
+            sizes = usual
         sample = first.generator.sample(number, sizes)
         try:
             outputs.append(oracle.run(sample))
         except EdgekitError as problem:
-            if problem.diagnostics[0].code not in _REFUSALS or batch == 1 or batch in refused:
+            if problem.diagnostics[0].code not in _REFUSALS or sizes == usual:
                 raise
-            refused.add(batch)
-            sample = first.generator.sample(number, first.generator.sizes(0, first.inner))
+            refused[_differing(sizes, usual, first.generator)] = sizes
+            sample = first.generator.sample(number, usual)
             outputs.append(oracle.run(sample))
         samples.append(sample)
-    more = tuple(f"the source model itself refuses a batch of {b}" for b in sorted(refused))
+    more = tuple(f"the source model itself refuses {what}" for what in sorted(refused))
     if first.generator.integers is not None:
         value = first.generator.integers
         more += (f"integer inputs are all {value}: what they may be could not be inferred",)
-    return Reference(Samples("generated", tuple(samples), notes + more), tuple(outputs), seed)
+    return Reference(Samples("generated", tuple(samples), notes + more), tuple(outputs), generator.seed)
+
+
+def _differing(sizes: Bound, usual: Bound, generator: Generator) -> str:
+    """Returns in words what of the sizes is not as usual."""
+    differing = {symbol: size for symbol, size in sizes.items() if size != usual[symbol]}
+    if generator.batch_symbols.issuperset(differing):
+        return f"a batch of {next(iter(differing.values()))}"
+    return "the sizes " + ", ".join(f"{symbol} = {size}" for symbol, size in differing.items())
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,17 +154,17 @@ class _Accepted:
     outputs: Mapping[str, Array]
 
 
-def _first_accepted(model: Model, oracle: Oracle, seed: int) -> _Accepted:
+def _first_accepted(wanted: Generator, oracle: Oracle) -> _Accepted:
     """Finds sizes and integers that the source model takes.
 
     Raises:
         EdgekitError: The first refusal, if it takes none.
     """
-    has_integers = any(is_integer(spec.dtype) for spec in model.inputs)
+    has_integers = any(is_integer(spec.dtype) for spec in wanted.model.inputs)
     first_refusal: EdgekitError | None = None
     empty: _Accepted | None = None
     for integers in (None, 1, 0) if has_integers else (None,):
-        generator = Generator(model, seed, integers)
+        generator = replace(wanted, integers=integers)
         for inner in generator.inner_sizes():
             sample = generator.sample(0, generator.sizes(0, inner))
             try:

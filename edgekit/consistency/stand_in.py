@@ -21,7 +21,7 @@ def verdict_by(stand_in: Verification) -> Verification:
         return replace(
             stand_in, reason=f"the same module compiled for this machine differs: {stand_in.reason}"
         )
-    reason = "it is compiled for another machine and cannot run on this one"
+    reason = "compiled only: it is for another machine or device, and cannot run on this one"
     if stand_in.verdict is Verdict.VERIFIED:
         found = [d.relative for d in stand_in.deltas if d.relative is not None]
         error = f", max error {max(found):.1e} of the range" if found else ""

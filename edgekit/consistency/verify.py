@@ -11,13 +11,15 @@ from edgekit.artifact import (
     Delta,
     Divergence,
     Evidence,
+    LayerDelta,
     Status,
     Verdict,
     Verification,
     not_verified,
 )
-from edgekit.consistency import localise, rounding, steps, tail, ties
+from edgekit.consistency import layers, localise, rounding, sequences, steps, tail, ties
 from edgekit.consistency.informative import weaknesses
+from edgekit.consistency.limits import limits_of
 from edgekit.consistency.metrics import Pair, compare_tensor
 from edgekit.consistency.oracle import Oracle
 from edgekit.consistency.perturbed import PerturbedSource
@@ -67,8 +69,6 @@ def verify(
         EdgekitError: EK505 if the inputs given do not fit the model; EK501 for a missing package.
     """
     drawn = random_outputs(model)
-    if (artifact.recipe.get("options") or {}).get("image_input"):
-        return not_verified("an input takes pixels: it cannot be given the tensors of the source model")
     if not model.outputs:
         return not_verified("the source model has no outputs")
     if all(spec.name in drawn for spec in model.outputs):
@@ -79,7 +79,11 @@ def verify(
         candidate.start()  # both runtimes boot side by side
         try:
             with oracle:
-                reference = run_source(model, oracle, given=inputs, count=samples, seed=seed)
+                reference = run_source(
+                    model, oracle, given=inputs, count=samples, seed=seed, limits=limits_of(artifact)
+                )
+                if states := sequences.states_of(artifact):
+                    reference = sequences.fed_back(reference, states, model.inputs, oracle.run)
                 with PerturbedSource(model, reference.samples.arrays, isolate=isolate) as again:
                     work = _Work(model, artifact, oracle, candidate, reference, again, tolerance, drawn)
                     return work.verdict()
@@ -109,21 +113,38 @@ class _Work:
         """Runs the artifact and compares; an artifact whose release fails is not to be trusted."""
         try:
             with self.candidate:
-                actual = [self.candidate.run(sample) for sample in self.reference.samples.arrays]
+                states = sequences.states_of(self.artifact)
+                actual = sequences.followed(self.reference.samples.arrays, states, self.candidate.run)
                 return self._judge(actual)
         except EdgekitError as problem:
             return self._failed(problem)
 
     def _judge(self, actual: Sequence[Mapping[str, Array]]) -> Verification:
         deltas = [self._delta(spec.name, actual) for spec in self.model.outputs]
+        deltas, alone = self._by_layers(deltas, actual)
         wrong = [d for d in deltas if d.status in (Status.DIFFER, Status.MISSING)]
         if wrong:
             divergence, notes = self._divergence(wrong[0])
             reason = f"{_count(len(wrong), 'output')} of {len(deltas)} differ"
-            return self._result(Verdict.MISMATCH, deltas, reason, notes, divergence)
-        if any(not d.status.holds for d in deltas):
-            return self._result(Verdict.UNVERIFIED, deltas, "not every output can be compared")
-        return self._result(Verdict.VERIFIED, deltas, None)
+            found = self._result(Verdict.MISMATCH, deltas, reason, notes, divergence)
+        elif any(not d.status.holds for d in deltas):
+            found = self._result(Verdict.UNVERIFIED, deltas, "not every output can be compared")
+        else:
+            found = self._result(Verdict.VERIFIED, deltas, None)
+        return replace(found, layers=alone)
+
+    def _by_layers(
+        self, deltas: list[Delta], actual: Sequence[Mapping[str, Array]]
+    ) -> tuple[list[Delta], tuple[LayerDelta, ...]]:
+        """Looks at every layer with integer kernels alone, where the artifact or the source has such."""
+        work = layers.LayerWork.of(self.model, self.artifact, self.oracle, self.reference)
+        if work is None:
+            return deltas, ()
+        settled = [
+            work.settle(d, [given.get(d.tensor) for given in actual]) if d.status is Status.DIFFER else d
+            for d in deltas
+        ]
+        return settled, work.shown
 
     def _failed(self, problem: EdgekitError) -> Verification:
         """Returns the verdict on an artifact that does not run: it does not do what the source does."""

@@ -80,11 +80,7 @@ def _for_path(path: Path) -> Importer:
     if found is not None:
         return found
     known = ", ".join(f"`{s}`" for i in IMPORTERS.values() for s in i.suffixes)
-    notes, help_ = [f"known suffixes: {known}"], None
-    if path.suffix.lower() == ".tflite":
-        problem = f"`{path}` is a TFLite file, which is no source of a conversion"
-        help_ = "convert the model behind it; `edgekit inspect` and `edgekit run` take the file itself"
-    raise error("EK102", problem, where=Where(file=str(path)), notes=notes, help=help_)
+    raise error("EK102", problem, where=Where(file=str(path)), notes=[f"known suffixes: {known}"])
 
 
 def _for_object(source: Any) -> Importer:

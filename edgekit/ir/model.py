@@ -12,6 +12,9 @@ import onnx_ir as ir
 from edgekit.diagnostics import Diagnostic
 from edgekit.ir.spec import Dim, TensorSpec
 
+LABELS_KEY = "edgekit.labels"
+"""Key in a model's metadata under which the labels of its source are kept, one per line."""
+
 
 @dataclass(frozen=True, slots=True)
 class Model:

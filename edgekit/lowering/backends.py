@@ -6,7 +6,7 @@ import importlib
 import importlib.metadata
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from edgekit.artifact import Artifact, Source
@@ -26,6 +26,7 @@ class Recipe:
         allow_approximate: Accept forms that are not exact; each is reported.
         labels: Text of a label file to store in the artifact, one label per line.
         options: Options that only this backend has, by name (JSON types).
+        progress: Called with the name of each stage of long work, again while it goes on.
     """
 
     io_layout: str = "source"
@@ -34,10 +35,12 @@ class Recipe:
     allow_approximate: bool = False
     labels: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
+    progress: Callable[[str], None] = field(default=lambda stage: None, compare=False, repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the JSON form for the manifest."""
-        return asdict(self)
+        kept = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "progress"}
+        return {**kept, "options": dict(self.options)}
 
 
 Backend = Callable[[Model, Prepared, Recipe], Artifact]
@@ -87,6 +90,30 @@ def stand_in_for(name: str, recipe: Recipe) -> Recipe | None:
     module, _, attribute = _STAND_INS[name].partition(":")
     stand_in: Callable[[Recipe], Recipe | None] = getattr(importlib.import_module(module), attribute)
     return stand_in(recipe)
+
+
+def before_compression(recipe: Recipe) -> Recipe | None:
+    """Returns how to build the same artifact with weights as they are.
+
+    Returns:
+        `None` if the recipe compresses none.
+    """
+    if not recipe.options.get("compress_weights"):
+        return None
+    return replace(recipe, options={k: v for k, v in recipe.options.items() if k != "compress_weights"})
+
+
+def to_find_sensitive(backend: str, recipe: Recipe) -> Recipe | None:
+    """Returns how to build, in float32, what a recipe wants in mixed precision without saying where.
+
+    Returns:
+        `None` if the recipe says it, or wants no mixed precision.
+    """
+    options = recipe.options
+    if backend != "coreml" or options.get("precision") != "mixed" or options.get("keep_fp32"):
+        return None
+    plain = {k: v for k, v in options.items() if k not in ("precision", "keep_fp32", "compress_weights")}
+    return replace(recipe, options={**plain, "precision": "fp32"})
 
 
 def source_of(model: Model) -> Source:

@@ -22,6 +22,9 @@ from edgekit.lowering.opinion import contradiction
 Expand = Callable[[ir.Node], ir.Model | None]
 """Replaces one node by a small graph with one input and one output for each of the node's, in order."""
 
+REFUSED = "REFUSED:"
+"""Prefix of the op that stands for a refused node (`LowerOptions.keep_refused`)."""
+
 
 def lower(
     model: Model, builder: LedgerBuilder, expand: Expand, options: LowerOptions | None = None
@@ -153,8 +156,25 @@ class _Driver:
             reasons = () if verdict.final else self.expanded(node, scope, origin)
             if reasons is not None:
                 self.refusals.append(_Refusal(node.op_type, origin, verdict, reasons))
+                self.stand_in(node, scope)
             return
         for value, result in zip(node.outputs, results, strict=False):
+            scope.bind(value, result)
+
+    def stand_in(self, node: ir.Node, scope: _Scope) -> None:
+        """Where the caller wants to see what follows, puts an op of the refused node's name in its place."""
+        if not self.options.keep_refused or scope.outer is not None or not scope.named:
+            return
+        made = [v for v in node.outputs if v.name]
+        if any(v.shape is None for v in made):
+            return  # what follows cannot be lowered without a rank
+        try:
+            results = [scope.builder.value(numpy_dtype(v.dtype), _shape(v)) for v in made]
+        except Unlowerable:
+            return  # the backend cannot even hold such a tensor
+        operands = [None if v is None else scope.find(v) for v in node.inputs]
+        scope.builder.append(f"{REFUSED}{node.op_type}", operands, results)
+        for value, result in zip(made, results, strict=True):
             scope.bind(value, result)
 
     def guarded(self, node: ir.Node, scope: _Scope, origin: Origin) -> tuple[Value | None, ...]:
@@ -338,4 +358,4 @@ def _bug(node: ir.Node, what: str) -> Exception:
     )
 
 
-__all__ = ["Expand", "lower"]
+__all__ = ["REFUSED", "Expand", "lower"]

@@ -46,6 +46,8 @@ class LowerOptions:
         exact_functions: Look quantised functions up in tables where their kernels are not exact.
         unsigned: Compute on uint8 as it is; else it becomes int8.
         weights: How constant weights of ops in float are stored, where the backend has a choice.
+        keep_refused: Leave an op in the place of a refused node, so that what follows is lowered too; such
+            a ledger can be judged and never be written.
     """
 
     allow_approximate: bool = False
@@ -55,6 +57,7 @@ class LowerOptions:
     exact_functions: bool = False
     unsigned: bool = False
     weights: str = "plain"
+    keep_refused: bool = False
 
 
 @dataclass(frozen=True, slots=True)

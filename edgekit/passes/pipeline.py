@@ -22,6 +22,7 @@ from edgekit.passes import (
     merge_constants,
     merge_relabels,
     normalise,
+    qoperator,
     recognise,
     sequences,
     unique_names,
@@ -74,6 +75,7 @@ def steps(fold_limit_bytes: int = FOLD_LIMIT_BYTES) -> tuple[Step, ...]:
     return (
         _step(inline_functions.call, (), (FLAT,), (LIFTED, *rewriting)),
         _step(lift_constants.call, (FLAT,), (LIFTED,), (NAMED,)),
+        _step(qoperator.call, (FLAT, LIFTED), (), rewriting),
         _step(fold, (FLAT, LIFTED), (NORMAL,), rewriting),
         _step(sequences.call, (NORMAL,), (), rewriting),
         _step(dead_code.call, (NORMAL,), (CLEAN,)),

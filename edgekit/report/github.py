@@ -8,6 +8,7 @@ from __future__ import annotations
 from edgekit.diagnostics import Diagnostic, Severity
 from edgekit.report import snippet
 from edgekit.report.model import CheckStatus, Report
+from edgekit.report.places import below_here, spread
 from edgekit.report.values import clean
 
 _LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "notice"}
@@ -15,7 +16,7 @@ _LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: 
 
 def render(report: Report) -> str:
     """Renders one command for each diagnostic and failed check, and the verdict as the last line."""
-    lines = [_annotation(d) for d in report.diagnostics]
+    lines = [_annotation(d) for d in spread(report).diagnostics]
     lines += [
         _command("error", clean(f"{check.name}: {check.message}"), title=f"edgekit {report.command}")
         for check in report.checks
@@ -38,7 +39,7 @@ def _annotation(diagnostic: Diagnostic) -> str:
         parts.append(f"help: {diagnostic.help}")
     properties = {"title": diagnostic.code}
     if where.file is not None:
-        properties["file"] = clean(where.file)
+        properties["file"] = clean(below_here(where.file) or where.file)
         if where.line is not None:
             properties["line"] = str(where.line)
     return _command(_LEVELS[diagnostic.severity], "\n".join(map(clean, parts)), **properties)

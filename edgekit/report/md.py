@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from edgekit.diagnostics import Diagnostic
 from edgekit.report import snippet
-from edgekit.report.model import CheckStatus, Facts, Prose, Report, Section, Table, VerdictStatus
-from edgekit.report.values import RIGHT, clean, show
+from edgekit.report.model import CheckStatus, Facts, Graph, Prose, Report, Section, Table, VerdictStatus
+from edgekit.report.values import RIGHT, clean, drawn, show
 
 _MARKS = {
     VerdictStatus.OK: "✅",
@@ -35,6 +35,12 @@ def render(report: Report) -> str:
     verdict = report.verdict
     blocks.append(f"{_MARKS[verdict.status]} **{verdict.status}**: {escape(verdict.text)}")
     return "\n\n".join(blocks) + "\n"
+
+
+def section_text(section: Section) -> str:
+    """Returns one section with its heading, unfolded."""
+    heading = f"## {escape(section.title)}\n\n" if section.title else ""
+    return heading + "\n".join(_content(section)) + "\n"
 
 
 def escape(text: str) -> str:
@@ -77,6 +83,8 @@ def _content(section: Section) -> Iterator[str]:
                 yield f"| {escape(fact.title)} | {escape(show(fact.value, fact.kind))} |"
         case Table():
             yield from _table(section)
+        case Graph():
+            yield f"{escape(drawn(section))}"
 
 
 def _table(table: Table) -> Iterator[str]:

@@ -42,6 +42,7 @@ class Kind(enum.StrEnum):
     """A fraction of 1, shown in percent."""
     DECIBEL = "decibel"
     COSINE = "cosine"
+    SECONDS = "seconds"
     STATUS = "status"
     """A `CheckStatus` or another one-word state."""
 
@@ -190,7 +191,49 @@ class Prose:
     detail: bool = False
 
 
-Section = Facts | Table | Prose
+@dataclass(frozen=True, slots=True)
+class GraphNode:
+    """A node of a graph that is drawn.
+
+    Attributes:
+        name: What it is called.
+        label: Its op.
+        group: Path of the parts of the model that it lies in, the outermost first.
+        states: One word for each key of the graph.
+        weight: How much of the work it is; only compared with others.
+        note: Further lines for who looks closer.
+    """
+
+    name: str
+    label: str
+    group: tuple[str, ...]
+    states: tuple[str, ...]
+    weight: float = 0.0
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """A graph of nodes with their states.
+
+    Attributes:
+        id: Stable name for machines.
+        title: A heading.
+        keys: What each node has a state of, such as targets.
+        nodes: In execution order.
+        edges: Positions of the nodes that make and that use a tensor.
+        detail: Whether a reader in a hurry can do without it.
+    """
+
+    id: str
+    title: str
+    keys: tuple[str, ...]
+    nodes: tuple[GraphNode, ...]
+    edges: tuple[tuple[int, int], ...]
+    detail: bool = True
+
+
+Section = Facts | Table | Prose | Graph
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,6 +298,19 @@ def _section_dict(section: Section) -> dict[str, Any]:
     if isinstance(section, Facts):
         facts = [{"key": f.key, "title": f.title, "value": f.value, "kind": f.kind} for f in section.facts]
         return {**head, "type": "facts", "facts": facts}
+    if isinstance(section, Graph):
+        nodes = [
+            {
+                "name": n.name,
+                "label": n.label,
+                "group": n.group,
+                "states": n.states,
+                "weight": n.weight,
+                "note": n.note,
+            }
+            for n in section.nodes
+        ]
+        return {**head, "type": "graph", "keys": section.keys, "nodes": nodes, "edges": section.edges}
     columns = [{"key": c.key, "title": c.title, "kind": c.kind} for c in section.columns]
     rows = [{c.key: row.get(c.key) for c in section.columns} for row in section.rows]
     return {**head, "type": "table", "columns": columns, "rows": rows, "note": section.note}

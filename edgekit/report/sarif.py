@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-from pathlib import Path, PurePath
+from pathlib import PurePath
 from typing import Any
 from urllib.parse import quote
 
 from edgekit.diagnostics import CODES, Diagnostic, Severity
 from edgekit.diagnostics.explain import explanation
 from edgekit.report.model import Report, plain
+from edgekit.report.places import below_here, spread
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 _LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "note"}
@@ -18,6 +19,7 @@ _LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: 
 
 def render(report: Report) -> str:
     """Renders the diagnostics as results of one run; every code in use is a rule with its explanation."""
+    report = spread(report)
     codes = sorted({d.code for d in report.diagnostics})
     invocation = {
         "executionSuccessful": report.verdict.exit_code in (0, 1),
@@ -83,7 +85,7 @@ def _location(diagnostic: Diagnostic) -> dict[str, Any]:
 
 def _uri(file: str) -> str:
     """Returns a relative reference below the working folder where possible, as viewers expect."""
-    path = PurePath(os.path.abspath(file))  # noqa: PTH100 - `resolve` asks the disk; the name is untrusted
-    if path.is_relative_to(Path.cwd()):
-        return quote(path.relative_to(Path.cwd()).as_posix(), errors="replace")
-    return path.as_uri()
+    relative = below_here(file)
+    if relative is not None:
+        return quote(relative, errors="replace")
+    return PurePath(os.path.abspath(file)).as_uri()  # noqa: PTH100 - `resolve` asks the disk

@@ -13,6 +13,8 @@ from edgekit.report.model import (
     Column,
     Fact,
     Facts,
+    Graph,
+    GraphNode,
     Kind,
     Prose,
     Report,
@@ -92,9 +94,26 @@ def _table(document: Mapping[str, Any]) -> Section:
     )
 
 
+def _graph(document: Mapping[str, Any]) -> Section:
+    nodes = (
+        GraphNode(n["name"], n["label"], tuple(n["group"]), tuple(n["states"]), n["weight"], n["note"])
+        for n in document["nodes"]
+    )
+    edges = tuple((int(a), int(b)) for a, b in document["edges"])
+    return Graph(
+        document["id"],
+        document["title"],
+        tuple(document["keys"]),
+        tuple(nodes),
+        edges,
+        document["detail"],
+    )
+
+
 _SECTIONS: dict[str, Callable[[Mapping[str, Any]], Section]] = {
     "prose": _prose,
     "facts": _facts,
+    "graph": _graph,
     "table": _table,
 }
 

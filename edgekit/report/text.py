@@ -7,9 +7,9 @@ import textwrap
 from collections.abc import Iterator, Sequence
 
 from edgekit.report import snippet
-from edgekit.report.model import Column, Facts, Kind, Prose, Report, Section, Table, Verdict
+from edgekit.report.model import Column, Facts, Graph, Kind, Prose, Report, Section, Table, Verdict
 from edgekit.report.paint import STATUS_ROLES, Paint, plain_paint
-from edgekit.report.values import RIGHT, clean, show
+from edgekit.report.values import RIGHT, clean, drawn, show
 from edgekit.report.wrap import wrap
 
 MAX_ROWS = 60
@@ -59,6 +59,8 @@ def _section(section: Section, width: int, paint: Paint, everything: bool) -> It
             yield from _facts(section, width, paint)
         case Table():
             yield from _table(section, width, paint, everything)
+        case Graph():
+            yield from wrap(drawn(section), width, first=_GAP, rest=_GAP)
 
 
 def _prose(text: str, width: int, indent: str, paint: Paint) -> Iterator[str]:

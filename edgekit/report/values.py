@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from edgekit.report.model import Kind, Value
+from edgekit.report.model import Graph, Kind, Value
 
-RIGHT = frozenset({Kind.COUNT, Kind.SIZE, Kind.OPS, Kind.REAL, Kind.SHARE, Kind.DECIBEL, Kind.COSINE})
+RIGHT = frozenset(
+    {Kind.COUNT, Kind.SIZE, Kind.OPS, Kind.REAL, Kind.SHARE, Kind.DECIBEL, Kind.COSINE, Kind.SECONDS}
+)
 """Kinds that are set flush right."""
 
 MISSING = "-"
@@ -47,6 +49,11 @@ def clean(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
+def drawn(graph: Graph) -> str:
+    """Returns what is said of a graph where it cannot be drawn."""
+    return f"{len(graph.nodes)} nodes, {len(graph.edges)} edges; the HTML report draws them"
+
+
 def _real(value: float) -> str:
     if isinstance(value, int):
         return str(value)
@@ -75,6 +82,13 @@ def _metric(value: float, units: tuple[str, ...]) -> str:
     return f"{value:.3g} {unit}" if value < 999.5 else f"{value:,.0f} {unit}"
 
 
+def _seconds(value: float) -> str:
+    for factor, unit in ((1, "s"), (1e3, "ms")):
+        if value * factor >= 1 or not value:
+            return f"{value * factor:.3g} {unit}"
+    return f"{value * 1e6:.3g} µs"
+
+
 def _share(value: float) -> str:
     return f"{100 * value:.1f} %"
 
@@ -94,6 +108,7 @@ _NUMBERS: dict[Kind, Callable[[float], str]] = {
     Kind.SIZE: _size,
     Kind.OPS: _ops,
     Kind.SHARE: _share,
+    Kind.SECONDS: _seconds,
     Kind.DECIBEL: _decibel,
     Kind.COSINE: _cosine,
 }

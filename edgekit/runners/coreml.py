@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from edgekit.diagnostics import EdgekitError, error, missing_package
+from edgekit.diagnostics import error
+from edgekit.runners import coreml_device as on_device
 from edgekit.runners.base import ALL_INTERMEDIATES, Array, Payload, Ports, RunnerBase, check_inputs
 from edgekit.runners.mil_reference.model import MilModel
 from edgekit.runners.mil_reference.package import open_package
@@ -55,13 +56,24 @@ class CoreMlRunner(RunnerBase):
     ) -> dict[str, Array]:
         """Runs a package once; see `Runner`.
 
+        A state is an input that may be absent, when it is zeros, and a result with what it holds after
+        the run; whoever hands it back runs the next step. The labels of a dictionary are a result too.
         Every named tensor of the program can be observed by the evaluator; Core ML shows none.
         """
         loaded = self._load(payload)
+        model = loaded.model
+        names = {port.name for port in model.states}
+        given = {k: v for k, v in inputs.items() if k in names}
+        plain = {k: v for k, v in inputs.items() if k not in names}
         if loaded.device is not None:
-            return _predict(loaded.device, loaded.model.ports, inputs)
+            return on_device.predict(loaded.device, model, plain, given)
+        states = model.make_states()
+        held = check_inputs(model.states, {k: s.value for k, s in states.items()} | given)
+        for name, array in held.items():
+            states[name].value = np.array(array)
         every = tuple(intermediates) == ALL_INTERMEDIATES
-        return loaded.model.run(inputs, None if every else frozenset(intermediates))
+        results = model.run(plain, None if every else frozenset(intermediates), states)
+        return results | {name: state.value for name, state in states.items()}
 
     def close(self) -> None:
         """Releases the package."""
@@ -85,38 +97,4 @@ class _Loaded:
     def __init__(self, path: Path, stamps: tuple[Any, ...], function: str | None) -> None:
         self.stamps = stamps
         self.model = MilModel(path, function)
-        self.device = _core_ml(path, function) if _ON_DEVICE else None
-
-
-def _core_ml(path: Path, function: str | None) -> Any:
-    try:
-        import coremltools
-    except ImportError as problem:
-        raise missing_package("coremltools", "coreml", "running a Core ML package") from problem
-    try:
-        return coremltools.models.MLModel(str(open_package(path).folder), function_name=function)
-    except (RuntimeError, ValueError) as problem:
-        raise _refusal(problem) from problem
-
-
-def _predict(device: Any, ports: Ports, inputs: Mapping[str, Array]) -> dict[str, Array]:
-    arrays = check_inputs(ports.inputs, inputs)
-    try:
-        found = device.predict(arrays)
-    except (RuntimeError, ValueError) as problem:
-        raise _refusal(problem) from problem
-    results = {}
-    for port in ports.outputs:
-        value = found[port.name]
-        values = list(value.values()) if isinstance(value, dict) else value
-        results[port.name] = np.array(values, port.dtype)
-    return results
-
-
-def _refusal(problem: Exception) -> EdgekitError:
-    return error(
-        "EK503",
-        "Core ML refuses the model",
-        notes=(" ".join(str(problem).split())[:2000],),
-        data={"runtime": "coreml"},
-    )
+        self.device = on_device.load(open_package(path).folder, function) if _ON_DEVICE else None

@@ -16,6 +16,8 @@ from edgekit.artifact import Artifact, Binding
 from edgekit.diagnostics import error
 from edgekit.ir import Quant, TensorSpec
 from edgekit.runners.base import Array, Payload, Port, Runner, check_inputs
+from edgekit.runners.labels import scores
+from edgekit.runners.pictures import to_pixels
 from edgekit.runners.table import runner_for
 
 
@@ -88,24 +90,26 @@ class ArtifactRunner:
         """Runs the artifact once.
 
         Args:
-            inputs: One array for each input of the source model, in its names, layout and dtypes.
+            inputs: One array for each input of the source model, in its names, layout and dtypes. An
+                input that the artifact keeps as a state may be absent: it is zeros then.
             intermediates: Further tensors of the source model, by their names there.
 
         Returns:
-            The source model's outputs in its order, then the intermediates that can be observed, in
-            the source model's names and layout; the outputs in its dtypes too.
+            The source model's outputs in its order, then the labels that a classifier names, then the
+            intermediates that can be observed, in the source model's names and layout; the outputs in
+            its dtypes too.
 
         Raises:
             EdgekitError: EK505 naming everything wrong with the inputs; else as `Runner.run`.
         """
         artifact = self._artifact
-        feed = feed_of(artifact, inputs)
+        feed = feed_of(artifact, self._with_states(inputs))
         wanted = {name: b for name in intermediates if (b := artifact.tensor_map.get(name)) is not None}
         results = self._runner.run(
             self._loaded(), feed, intermediates=sorted({b.tensor for b in wanted.values()})
         )
         outputs = {
-            spec.name: _as(to_source(_present(results, binding, spec.name), binding), spec.dtype)
+            spec.name: _output(results, spec, binding)
             for spec, binding in zip(artifact.outputs, artifact.output_bindings, strict=True)
         }
         observed = {
@@ -113,7 +117,21 @@ class ArtifactRunner:
             for name, binding in wanted.items()
             if name not in outputs and binding.tensor in results
         }
-        return outputs | observed
+        return outputs | self._labels(results) | observed
+
+    def _with_states(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """Adds zeros for states that are not given: the first step."""
+        zeros = {
+            spec.name: np.zeros([d if isinstance(d, int) else 1 for d in spec.shape or ()], spec.dtype)
+            for spec, binding in zip(self._artifact.inputs, self._artifact.input_bindings, strict=True)
+            if binding.state
+        }
+        return zeros | dict(inputs)
+
+    def _labels(self, results: Mapping[str, Array]) -> dict[str, Array]:
+        """Returns the labels that classifiers name, under the names of their outputs in the artifact."""
+        named = [b.classes.label for b in self._artifact.output_bindings if b.classes is not None]
+        return {label: results[label] for label in named}
 
     def start(self) -> None:
         """Starts the runtime; it boots while the caller does other things."""
@@ -179,11 +197,13 @@ def to_artifact(array: Array, spec: TensorSpec, binding: Binding) -> Array:
     """Brings an input of the source model into the artifact's layout and dtype.
 
     Raises:
-        EdgekitError: EK505 if a value has no place in the artifact's dtype.
+        EdgekitError: EK505 if a value has no place in the artifact's dtype or among pixels.
     """
     permuted = array if binding.perm is None else array.transpose(binding.perm)
     if binding.boxed:
         permuted = permuted.reshape(1)
+    if binding.picture is not None:
+        return np.asarray(to_pixels(permuted, binding.picture, spec.name), order="C")
     if binding.quant is not None:
         return np.asarray(_codes(permuted, binding.quant, binding.dtype), order="C")
     if permuted.dtype == binding.dtype:
@@ -213,6 +233,8 @@ def to_source(array: Array, binding: Binding) -> Array:
         return array.reshape(())
     if binding.quant is not None:
         array = _reals(array, binding.quant)
+    if binding.shift:
+        array = array.astype(np.int32) + binding.shift
     if binding.perm is None:
         return array
     if len(binding.perm) != array.ndim:
@@ -257,6 +279,13 @@ def _survives(before: Array, after: Array) -> bool:
     if before.dtype.kind in "iub":
         return bool(np.array_equal(after.astype(before.dtype), before))
     return bool(np.array_equal(np.isfinite(before), np.isfinite(after)))
+
+
+def _output(results: Mapping[str, Array], spec: TensorSpec, binding: Binding) -> Array:
+    found = _present(results, binding, spec.name)
+    if binding.classes is not None:
+        return _as(scores(results, binding, spec), spec.dtype)
+    return _as(to_source(found, binding), spec.dtype)
 
 
 def _present(results: Mapping[str, Array], binding: Binding, name: str) -> Array:

@@ -98,6 +98,7 @@ class _Loaded:
         self._machine = module["vm_load_executable"]()
         self._machine["vm_initialization"](_CPU, 0, _POOLED)
         described = json.loads(bytes(np.from_dlpack(self._machine["edgekit_ports"]())))
+        _require(described.get("needs"))
         self.ports = Ports(_ports(described["inputs"]), _ports(described["outputs"]))
 
     def run(self, arrays: Mapping[str, Array]) -> dict[str, Array]:
@@ -107,6 +108,37 @@ class _Loaded:
             port.name: np.array(np.from_dlpack(result))
             for port, result in zip(self.ports.outputs, results, strict=True)
         }
+
+
+def _require(needs: Mapping[str, Any] | None) -> None:
+    """Refuses a library whose code this CPU cannot run, before any of it is run.
+
+    Raises:
+        EdgekitError: EK525 naming the features of the CPU that are missing.
+    """
+    own = None if needs is None else _cpu_features(needs["line"])
+    missing = [] if needs is None or own is None else [f for f in needs["features"] if f not in own]
+    if missing:
+        raise error(
+            "EK525",
+            "the library is compiled for a CPU that has more than this one",
+            notes=(f"missing here: {', '.join(f'`{name}`' for name in missing)}",),
+            help="convert with `--mcpu` of this machine's CPU, or with `--mcpu generic`",
+            data={"missing": missing},
+        )
+
+
+CPUINFO = Path("/proc/cpuinfo")
+
+
+def _cpu_features(line: str) -> frozenset[str] | None:
+    """Returns what the system says that this CPU has; `None` if it does not say so in that line."""
+    try:
+        text = CPUINFO.read_text()
+    except OSError:
+        return None  # not Linux
+    found = next((rest for rest in text.splitlines() if rest.partition(":")[0].strip() == line), None)
+    return None if found is None else frozenset(found.partition(":")[2].split())
 
 
 @functools.cache

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from edgekit.importers import keras_files
 from edgekit.importers.keras_files import Kind
-from edgekit.lowering.tflite.reader import read_tflite
 from edgekit.runners import runner_for
+from edgekit.tflite.reader import read_tflite
 
 Array = NDArray[Any]
 Sample = Mapping[str, Array]

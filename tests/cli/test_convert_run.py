@@ -311,13 +311,15 @@ def test_core_ml_is_a_folder_inside_the_folder(run: Run, model: Path, tmp_path: 
     [
         (("--precision", "fp32"), "`--precision` belongs to `--backend coreml`, not to `tflite`"),
         (("--backend", "coreml", "--fp16"), "`--fp16` belongs to `--backend onnx`, not to `coreml`"),
-        (("--backend", "coreml", "--compress-weights", "int8:4"), "takes no such number"),
+        (("--backend", "coreml", "--compress-weights", "prune:0.5:4"), "takes no such number"),
         (
             ("--backend", "coreml", "--minimum-deployment-target", "iOS9"),
             "`minimum_deployment_target` is `iOS9`",
         ),
         (("--backend", "coreml", "--keep-fp32", "nothing"), "neither an op nor a tensor"),
         (("--backend", "coreml", "--image-input", "x,size"), "`size` is not KEY=VALUE"),
+        (("--backend", "coreml", "--flexible-shape", "x=1x0"), "is no shape like"),
+        (("--backend", "coreml", "--state", "x"), "is not NAME=VALUE"),
     ],
 )
 def test_flags_of_one_backend(run: Run, model: Path, flags: tuple[str, ...], text: str) -> None:

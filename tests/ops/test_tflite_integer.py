@@ -12,7 +12,7 @@ from edgekit.artifact import Delta, Status
 from edgekit.consistency import tail
 from edgekit.consistency.oracle import Oracle
 from edgekit.diagnostics import EdgekitError
-from edgekit.lowering.tflite.reader import read_tflite
+from edgekit.tflite.reader import read_tflite
 
 
 class Graph:

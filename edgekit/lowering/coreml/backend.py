@@ -12,17 +12,21 @@ from edgekit.diagnostics import EdgekitError, Severity, error
 from edgekit.ir import Model, Origin
 from edgekit.lowering.backends import Recipe, file_stem, source_of, versions
 from edgekit.lowering.coreml import package
+from edgekit.lowering.coreml.bindings import Bindings
 from edgekit.lowering.coreml.builder import CoreMlBuilder
+from edgekit.lowering.coreml.classes import classes_of, scores_note
 from edgekit.lowering.coreml.emit import Emission, emit
 from edgekit.lowering.coreml.infer import Inference
-from edgekit.lowering.coreml.options import CoreMlOptions, parse
+from edgekit.lowering.coreml.option_types import CoreMlOptions
+from edgekit.lowering.coreml.options import parse
 from edgekit.lowering.coreml.ports import Ported, check_ports, with_ports
 from edgekit.lowering.coreml.ranks import check_ranks
+from edgekit.lowering.coreml.requests import check_requests
 from edgekit.lowering.coreml.shapes import input_types
 from edgekit.lowering.coreml.table import load_ops
 from edgekit.lowering.coreml.tools import coremltools, quiet
 from edgekit.lowering.driver import lower
-from edgekit.lowering.ledger import Subgraph, Value
+from edgekit.lowering.ledger import Lowered, Subgraph, Value
 from edgekit.lowering.op import LowerOptions
 from edgekit.passes.decompose import expand
 from edgekit.passes.pipeline import Prepared
@@ -45,60 +49,74 @@ def build(source: Model, prepared: Prepared, recipe: Recipe) -> Artifact:
     options = parse(recipe.options)
     if recipe.io_layout != "source":
         raise error("EK204", f"the Core ML backend has no `io_layout` `{recipe.io_layout}`, only `source`")
+    check_requests(source, options)
+    classes = classes_of(source, options, recipe.labels)
     check_ports(source)
     with quiet():  # coremltools logs what it refuses before it raises
         main, diagnostics = _lowered(prepared.model, options, recipe)
-        ported = with_ports(
-            main,
-            [s.name for s in source.inputs],
-            [s.name for s in source.outputs],
-            half=options.opset != "iOS15",
-        )
-        emission = emit(ported.main, getattr(coremltools().target, options.opset))
+        names = [s.name for s in source.inputs], [s.name for s in source.outputs]
+        ported = with_ports(main, *names, options)
+        emission = emit(ported.main, getattr(coremltools().target, options.opset), ported.states)
     origins = _origins(ported.main, emission)
+    scores = _scores(source, ported, options)
     written = package.write(
         emission.program,
         options,
-        inputs=input_types(source, ported.main, emission.names, options),
+        inputs=input_types(source, ported.inputs, emission.names, options),
         keep=_kept(ported.main, emission, options),
         origins={name: _origin(o) for name, o in origins.items()},
         labels=recipe.labels,
+        classifier=None if classes is None or scores is None else (emission.names[scores], classes),
     )
     stem = file_stem(source)
+    bindings = Bindings(source, ported, emission.names, options, classes)
+    noted = () if scores is None else scores_note(ported.main, scores, options.classifier.output)  # type: ignore[union-attr]
     return Artifact(
         backend="coreml",
         files=tuple(ArtifactFile.of(f"{stem}.mlpackage/{p}", data) for p, data in written.files.items()),
         source=source_of(source),
         inputs=source.inputs,
         outputs=source.outputs,
-        input_bindings=_bindings(ported.main.inputs, emission, ported.boxed_inputs),
-        output_bindings=_bindings(ported.main.outputs, emission, ported.boxed_outputs),
+        input_bindings=bindings.inputs(),
+        output_bindings=bindings.outputs(),
         tensor_map=_tensor_map(ported, emission, written),
         origins={actual: o for name, o in origins.items() if (actual := written.actual(name))},
-        recipe={**recipe.to_dict(), "fp16": options.precision != "fp32"},
+        recipe={**recipe.to_dict(), "fp16": options.precision != "fp32" or bool(options.states)},
         versions=versions("onnx", "onnx-ir", "coremltools"),
-        diagnostics=diagnostics,
+        diagnostics=(*diagnostics, *noted),
     )
 
 
-def _lowered(model: Model, options: CoreMlOptions, recipe: Recipe) -> tuple[Subgraph, tuple[Any, ...]]:
+def _scores(source: Model, ported: Ported, options: CoreMlOptions) -> Value | None:
+    """Returns the port whose numbers get labels."""
+    if options.classifier is None:
+        return None
+    names = [spec.name for spec in source.outputs]
+    return ported.outputs[names.index(options.classifier.output)]
+
+
+def lower_coreml(model: Model, options: CoreMlOptions, allowed: LowerOptions) -> Lowered:
+    """Lowers a prepared model to MIL ops, before ports and precision.
+
+    Args:
+        model: A model in the newest opset, shapes inferred.
+        options: Whose op set counts.
+        allowed: What the user allows and wants.
+
+    Returns:
+        The ledger; its diagnostics hold the refusals.
+    """
     load_ops()
     builder = CoreMlBuilder(Inference(getattr(coremltools().target, options.opset)))
-    lowered = lower(model, builder, expand, LowerOptions(recipe.allow_approximate, recipe.io_layout))
+    return lower(model, builder, expand, allowed)
+
+
+def _lowered(model: Model, options: CoreMlOptions, recipe: Recipe) -> tuple[Subgraph, tuple[Any, ...]]:
+    lowered = lower_coreml(model, options, LowerOptions(recipe.allow_approximate, recipe.io_layout))
     if any(d.severity is Severity.ERROR for d in lowered.diagnostics):
         raise EdgekitError(*lowered.diagnostics)
     check_ranks(lowered.main)
     return lowered.main, lowered.diagnostics
-
-
-def _bindings(values: tuple[Value, ...], emission: Emission, boxed: tuple[bool, ...]) -> tuple[Binding, ...]:
-    return tuple(
-        Binding(emission.names[v], _port_dtype(v), None, one) for v, one in zip(values, boxed, strict=True)
-    )
-
-
-def _port_dtype(value: Value) -> np.dtype[Any]:
-    return value.dtype if value.dtype.kind == "f" else np.dtype(np.int32)
 
 
 def _tensor_map(ported: Ported, emission: Emission, written: package.Package) -> Mapping[str, Binding]:

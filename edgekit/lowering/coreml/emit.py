@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from edgekit.diagnostics import error
 from edgekit.lowering.coreml.builder import Slot
-from edgekit.lowering.coreml.infer import constant, placeholder
+from edgekit.lowering.coreml.infer import constant, placeholder, state
 from edgekit.lowering.coreml.storage import require
 from edgekit.lowering.coreml.tools import mil
 from edgekit.lowering.ledger import Emitted, Subgraph, Value
@@ -32,16 +32,17 @@ class Emission:
     names: Mapping[Value, str]
 
 
-def emit(main: Subgraph, opset: Any) -> Emission:
+def emit(main: Subgraph, opset: Any, states: Collection[Value] = ()) -> Emission:
     """Writes the program of a graph whose inputs and outputs are ports of Core ML.
 
     Args:
         main: The graph.
         opset: The op set, as `coremltools.target`.
+        states: Inputs that are states.
     """
     m = mil()
     names = _Names(_with_aliases(main))
-    inputs = {names.of(v): placeholder(v) for v in main.inputs}
+    inputs = {names.of(v): state(v) if v in states else placeholder(v) for v in main.inputs}
     program = m.Program()
     with m.Function(inputs, opset_version=opset) as function:
         known = {v: function.inputs[names.of(v)] for v in main.inputs}

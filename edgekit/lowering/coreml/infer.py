@@ -65,6 +65,11 @@ def placeholder(value: Value) -> Any:
     return m.Builder.placeholder(shape=sizes, dtype=mil_type(value.dtype), allow_rank0_input=True)
 
 
+def state(value: Value) -> Any:
+    """Returns a MIL placeholder for a state that holds a value."""
+    return mil().Builder.state_tensor_placeholder(list(value.shape), mil_type(value.dtype))
+
+
 def mil_type(dtype: np.dtype[Any]) -> Any:
     """Returns MIL's type for the storage of a dtype."""
     t = mil().types

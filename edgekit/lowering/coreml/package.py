@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgekit.lowering.coreml.options import CoreMlOptions
+from edgekit.artifact import Classes
+from edgekit.lowering.coreml.compression import compressor
+from edgekit.lowering.coreml.option_types import CoreMlOptions
 from edgekit.lowering.coreml.tools import coremltools, model_proto, optimizers, quiet
 
 PASSES = (
@@ -64,6 +66,7 @@ def write(
     keep: frozenset[str],
     origins: Mapping[str, Any],
     labels: str | None,
+    classifier: tuple[str, Classes] | None = None,
 ) -> Package:
     """Writes a package.
 
@@ -73,7 +76,8 @@ def write(
         inputs: coremltools' input types, where the program's own are not enough.
         keep: Names of tensors whose ops stay in fp32.
         origins: JSON by name of tensor.
-        labels: Class labels, one per line; stored beside the model, whose outputs stay tensors.
+        labels: Class labels, one per line, to store beside the model.
+        classifier: An output of the program, and the labels of its elements.
     """
     ct = coremltools()
     with tempfile.TemporaryDirectory(prefix="edgekit-") as folder, warnings.catch_warnings(), quiet():
@@ -88,6 +92,7 @@ def write(
             pass_pipeline=ct.PassPipeline(list(PASSES), "edgekit"),
             skip_model_load=True,
             package_dir=str(Path(folder, "model.mlpackage")),
+            classifier_config=None if classifier is None else _classifier(ct, *classifier),
         )
         made = _compressed(ct, made, options, Path(folder))
         tensors = _tensors(made.get_spec())
@@ -112,20 +117,17 @@ def _precision(ct: Any, options: CoreMlOptions, keep: frozenset[str]) -> Any:
     )
 
 
+def _classifier(ct: Any, output: str, classes: Classes) -> Any:
+    return ct.ClassifierConfig(list(classes.names), classes.label, output)
+
+
 def _compressed(ct: Any, made: Any, options: CoreMlOptions, folder: Path) -> Any:
     """Stores the weights as the options say; the result is a package of its own."""
     wanted = options.compress_weights
     if wanted is None:
         return made
+    config, compress = compressor(wanted)
     opt = optimizers()
-    if wanted.kind == "palettize":
-        config: Any = opt.OpPalettizerConfig(mode="uniform", nbits=wanted.bits)
-        compress = opt.palettize_weights
-    elif wanted.kind == "int8":
-        config, compress = opt.OpLinearQuantizerConfig(mode="linear_symmetric"), opt.linear_quantize_weights
-    else:
-        config = opt.OpMagnitudePrunerConfig(target_sparsity=wanted.sparsity)
-        compress = opt.prune_weights
     smaller = compress(made, opt.OptimizationConfig(global_config=config))
     smaller.save(str(folder / "compressed.mlpackage"))
     return ct.models.MLModel(str(folder / "compressed.mlpackage"), skip_model_load=True)

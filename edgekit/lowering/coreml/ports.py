@@ -1,4 +1,7 @@
-"""Ports of a Core ML program: floats and int32, at least one axis, each output a tensor of its own."""
+"""Ports of a Core ML program: floats and int32, at least one axis, each output a tensor of its own.
+
+Images and states are ports too: a picture is scaled first, a state is read first and written last.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ import numpy as np
 from edgekit.diagnostics import error
 from edgekit.ir import Model, Origin
 from edgekit.lowering.coreml.builder import Slot
+from edgekit.lowering.coreml.option_types import CoreMlOptions, ImageInput
 from edgekit.lowering.coreml.storage import storage
 from edgekit.lowering.ledger import Emitted, Subgraph, Value
 
@@ -44,30 +48,47 @@ class Ported:
         main: The graph.
         boxed_inputs: Which inputs are numbers of the source model, kept as one element of rank 1.
         boxed_outputs: The same for outputs.
+        inputs: The port of each input of the model, states among them.
+        outputs: The port of each output of the model; of one that is kept as a state, the state.
+        states: Inputs of the graph that are states.
     """
 
     main: Subgraph
     boxed_inputs: tuple[bool, ...]
     boxed_outputs: tuple[bool, ...]
+    inputs: tuple[Value, ...]
+    outputs: tuple[Value, ...]
+    states: frozenset[Value]
 
 
-def with_ports(main: Subgraph, inputs: Sequence[str], outputs: Sequence[str], *, half: bool) -> Ported:
-    """Puts casts and changes of rank between ports and the values inside.
+def with_ports(
+    main: Subgraph, inputs: Sequence[str], outputs: Sequence[str], options: CoreMlOptions
+) -> Ported:
+    """Puts casts, changes of rank, scaling of pixels and states between ports and the values inside.
 
     Args:
         main: A complete graph.
         inputs: Names of its inputs.
         outputs: Names of its outputs.
-        half: Whether ports of float16 exist (iOS 16 and later).
+        options: Deployment target, images and states.
     """
-    work = _Ports(half, dict(main.names))
+    work = _Ports(options.ios >= 16, dict(main.names))
+    images = {image.name: image for image in options.image_inputs}
+    taken = []
     for value, name in zip(main.inputs, inputs, strict=True):
-        work.take(value, name)
+        if name in options.states:
+            taken.append(work.read(value, name))
+        else:
+            taken.append(work.take(value, name, images.get(name)))
     work.ops.extend(main.ops)
-    for value, name in zip(main.outputs, outputs, strict=True):
-        work.give(value, name)
+    kept = {output: taken[list(inputs).index(name)] for name, output in options.states.items()}
+    given = [
+        work.write(value, kept[name]) if name in kept else work.give(value, name)
+        for value, name in zip(main.outputs, outputs, strict=True)
+    ]
     graph = Subgraph(main.name, tuple(work.inputs), tuple(work.outputs), tuple(work.ops), work.names)
-    return Ported(graph, tuple(v.rank == 0 for v in main.inputs), tuple(v.rank == 0 for v in main.outputs))
+    boxed, boxed_outputs = (tuple(v.rank == 0 for v in side) for side in (main.inputs, main.outputs))
+    return Ported(graph, boxed, boxed_outputs, tuple(taken), tuple(given), frozenset(kept.values()))
 
 
 class _Ports:
@@ -77,7 +98,60 @@ class _Ports:
         self.outputs: list[Value] = []
         self.ops: list[Emitted] = []
 
-    def take(self, value: Value, name: str) -> None:
+    def read(self, value: Value, name: str) -> Value:
+        """Makes a state, which holds float16, and reads it."""
+        state = Value(FLOAT16, value.shape)
+        read = value if value.dtype == FLOAT16 else Value(FLOAT16, value.shape)
+        self.ops.append(Emitted("read_state", (state,), (read,), {"input": Slot(0)}, Origin()))
+        if read is not value:
+            self.convert(read, value)
+        return self.port(state, value, name)
+
+    def write(self, value: Value, state: Value) -> Value:
+        """Writes a value to a state."""
+        half = value
+        if value.dtype != FLOAT16:
+            half = Value(FLOAT16, value.shape)
+            self.convert(value, half)
+        params = {"state": Slot(0), "value": Slot(1)}
+        written = Value(FLOAT16, value.shape)
+        self.ops.append(Emitted("coreml_update_state", (state, half), (written,), params, Origin()))
+        return state
+
+    def picture(self, value: Value, name: str, image: ImageInput) -> Value:
+        """Makes an input of pixels, and scales them in float32."""
+        pixel = FLOAT16 if image.colour.endswith("FLOAT16") else FLOAT32
+        steps: list[tuple[str, Value | None]] = []
+        if pixel != FLOAT32:
+            steps.append(("cast", None))
+        for op, numbers, neutral in (("mul", image.scale, 1.0), ("add", image.bias, 0.0)):
+            if set(numbers) != {neutral}:
+                steps.append((op, _by_channel(numbers)))
+        if value.dtype != FLOAT32:
+            steps.append(("cast", None))
+        at = port = Value(pixel, value.shape) if steps else value
+        for number, (op, operand) in enumerate(steps, 1):
+            result = value if number == len(steps) else Value(FLOAT32, value.shape)
+            if operand is None:
+                self.convert(at, result)
+            else:
+                params = {"x": Slot(0), "y": Slot(1)}
+                self.ops.append(Emitted(op, (at, operand), (result,), params, Origin()))
+            at = result
+        return self.port(port, value, name)
+
+    def port(self, port: Value, value: Value, name: str) -> Value:
+        """Makes a value an input, which has the name of the value inside."""
+        if port is not value:
+            self.names.pop(value, None)
+        self.names[port] = name
+        self.inputs.append(port)
+        return port
+
+    def take(self, value: Value, name: str, image: ImageInput | None = None) -> Value:
+        """Makes an input, and what is computed on from it."""
+        if image is not None:
+            return self.picture(value, name, image)
         dtype = self.port_dtype(value)
         inner = value if value.rank else Value(value.dtype, (1,))
         port = inner if inner.dtype == dtype or (dtype == INT32 and value.dtype.kind in "iu") else None
@@ -86,12 +160,10 @@ class _Ports:
             self.convert(port, inner)
         if inner is not value:
             self.emit("squeeze", port if port is inner else inner, value, axes=[0])
-        if port is not value:
-            self.names.pop(value, None)
-        self.names[port] = name
-        self.inputs.append(port)
+        return self.port(port, value, name)
 
-    def give(self, value: Value, name: str) -> None:
+    def give(self, value: Value, name: str) -> Value:
+        """Makes an output of a value."""
         dtype, port = self.port_dtype(value), value
         if value.rank == 0:
             port = Value(value.dtype, (1,))
@@ -108,6 +180,7 @@ class _Ports:
             del self.names[value]
         self.names[port] = name
         self.outputs.append(port)
+        return port
 
     def port_dtype(self, value: Value) -> np.dtype[np.generic]:
         if value.dtype == FLOAT16:
@@ -120,3 +193,10 @@ class _Ports:
 
     def emit(self, op: str, x: Value, y: Value, **params: object) -> None:
         self.ops.append(Emitted(op, (x,), (y,), {"x": Slot(0), **params}, Origin()))
+
+
+def _by_channel(numbers: Sequence[float]) -> Value:
+    """A constant; one number where all channels have the same."""
+    data = np.asarray(numbers, FLOAT32).reshape(1, -1, 1, 1)
+    data = data[:, :1] if len(set(numbers)) == 1 else data
+    return Value(FLOAT32, data.shape, data)

@@ -5,54 +5,61 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from edgekit.artifact import Sizes
 from edgekit.diagnostics import error
 from edgekit.ir import Model
-from edgekit.lowering.coreml.options import CoreMlOptions
+from edgekit.lowering.coreml.option_types import CoreMlOptions
 from edgekit.lowering.coreml.tools import coremltools
-from edgekit.lowering.ledger import Subgraph, Value
+from edgekit.lowering.ledger import Value
 
 DEFAULT_LIMIT = 1 << 14
 """Highest size of an axis known only at run time, where the user gives none; Core ML wants one."""
 
 
 def input_types(
-    source: Model, main: Subgraph, names: Mapping[Value, str], options: CoreMlOptions
+    source: Model, ports: Sequence[Value], names: Mapping[Value, str], options: CoreMlOptions
 ) -> Sequence[Any]:
-    """Returns one input type for each port.
+    """Returns one input type for each port that is not a state.
+
+    Args:
+        source: The model.
+        ports: The port of each of its inputs.
+        names: What the ports are called.
+        options: Images and flexible shapes.
 
     Raises:
-        EdgekitError: EK204 if the options name no input, or shapes that the model does not take.
+        EdgekitError: EK204 if the options give shapes that the model does not take, or an image that
+            its input is not.
     """
     ct = coremltools()
-    known = [s.name for s in source.inputs]
-    image = options.image_input
-    for name in (*options.enumerated, *options.ranges, *([image.name] if image else ())):
-        if name not in known:
-            listed = ", ".join(f"`{k}`" for k in known)
-            raise error("EK204", f"the model has no input `{name}`", notes=[f"inputs: {listed}"])
     return [
         _input(ct, spec.name, value, names[value], options)
-        for spec, value in zip(source.inputs, main.inputs, strict=True)
+        for spec, value in zip(source.inputs, ports, strict=True)
+        if spec.name not in options.states
     ]
+
+
+def sizes_of(source: str, value: Value, options: CoreMlOptions) -> Sizes | None:
+    """Returns which shapes the user wants of an input; `None` where nothing was said of them."""
+    if source in options.enumerated:
+        return Sizes(choices=options.enumerated[source])
+    spans = options.ranges.get(source)
+    return None if spans is None else Sizes(ranges=tuple(map(spans.get, range(value.rank))))
 
 
 def _input(ct: Any, source: str, value: Value, name: str, options: CoreMlOptions) -> Any:
     shape = _shape(ct, source, value, options)
-    image = options.image_input
-    if image is None or image.name != source:
+    image = next((i for i in options.image_inputs if i.name == source), None)
+    if image is None:
         return ct.TensorType(name=name, shape=shape)
-    channels = 1 if image.colour == "GRAYSCALE" else 3
-    if value.rank != 4 or value.shape[:2] != (1, channels):
+    if value.rank != 4 or value.shape[:2] != (1, image.channels):
         raise error(
             "EK204",
             f"the input `{source}` of shape {list(value.shape)} is no image",
-            notes=[f"{image.colour} needs [1, {channels}, height, width]"],
+            notes=[f"{image.colour} needs [1, {image.channels}, height, width]"],
         )
-    bias = image.bias[0] if channels == 1 else list(image.bias)
     layout = getattr(ct.colorlayout, image.colour)
-    return ct.ImageType(
-        name=name, shape=shape, scale=image.scale, bias=bias, color_layout=layout, channel_first=True
-    )
+    return ct.ImageType(name=name, shape=shape, color_layout=layout, channel_first=True)
 
 
 def _shape(ct: Any, source: str, value: Value, options: CoreMlOptions) -> Any:
@@ -63,18 +70,20 @@ def _shape(ct: Any, source: str, value: Value, options: CoreMlOptions) -> Any:
         return ct.EnumeratedShapes(shapes=[list(s) for s in alternatives], default=list(alternatives[0]))
     spans = options.ranges.get(source, {})
     for axis, span in spans.items():
-        if not 0 <= axis < value.rank or value.shape[axis] is not None:
+        fixed = value.shape[axis] if 0 <= axis < value.rank else 0
+        if fixed is not None and span != (fixed, fixed):
             raise error(
                 "EK204", f"the axis {axis} of the input `{source}` is not open", notes=[f"range: {span}"]
             )
-    return ct.Shape(shape=[_size(ct, d, spans.get(axis)) for axis, d in enumerate(value.shape)])
+    return ct.Shape(shape=[_size(ct, *_span(d, spans.get(axis))) for axis, d in enumerate(value.shape)])
 
 
-def _size(ct: Any, size: int | None, span: tuple[int, int] | None) -> Any:
-    if size is not None:
-        return size
-    low, high = span or (1, DEFAULT_LIMIT)
-    return ct.RangeDim(lower_bound=low, upper_bound=high, default=low)
+def _span(size: int | None, span: tuple[int, int] | None) -> tuple[int, int]:
+    return (size, size) if size is not None else span or (1, DEFAULT_LIMIT)
+
+
+def _size(ct: Any, low: int, high: int) -> Any:
+    return low if low == high else ct.RangeDim(lower_bound=low, upper_bound=high, default=low)
 
 
 def _fit(source: str, value: Value, sizes: Sequence[int]) -> None:

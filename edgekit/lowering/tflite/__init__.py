@@ -36,7 +36,7 @@ def lower_tflite(model: Model, expand: Expand, options: LowerOptions | None = No
     load_ops()
     options = options or LowerOptions()
     lowered = lower(model, TFLiteBuilder(), expand, options)
-    if any(d.severity is Severity.ERROR for d in lowered.diagnostics):
+    if not options.keep_refused and any(d.severity is Severity.ERROR for d in lowered.diagnostics):
         return lowered  # incomplete: only its diagnostics count
     arranged = arrange(lowered, options.io_layout)
     found = to_integers(

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from edgekit.artifact import Artifact, ArtifactFile, Binding
 from edgekit.diagnostics import EdgekitError, Severity
-from edgekit.ir import Model, Origin, TensorSpec
+from edgekit.ir import LABELS_KEY, Model, Origin, TensorSpec
 from edgekit.lowering.backends import Recipe, file_stem, source_of, versions
 from edgekit.lowering.ledger import Lowered, TensorMap, Value
 from edgekit.lowering.op import LowerOptions
@@ -48,7 +48,8 @@ def build(source: Model, prepared: Prepared, recipe: Recipe) -> Artifact:
     lowered = lower_tflite(prepared.model, expand, options)
     if any(d.severity is Severity.ERROR for d in lowered.diagnostics):
         raise EdgekitError(*lowered.diagnostics)
-    metadata = {} if recipe.labels is None else {LABELS_NAME: recipe.labels.encode()}
+    labels = source.ir.metadata_props.get(LABELS_KEY) if recipe.labels is None else recipe.labels
+    metadata = {} if labels is None else {LABELS_NAME: labels.encode()}
     names, payload = write_tflite(lowered, source, metadata)
     tensor_map = {k: _binding(m, names) for k, m in lowered.tensors.items() if m.value in names}
     return Artifact(
@@ -69,7 +70,7 @@ def build(source: Model, prepared: Prepared, recipe: Recipe) -> Artifact:
 
 
 def _binding(tensor: TensorMap, names: dict[Value, str]) -> Binding:
-    return Binding(names[tensor.value], stored(tensor.value.dtype), tensor.perm)
+    return Binding(names[tensor.value], stored(tensor.value.dtype), tensor.perm, shift=tensor.shift)
 
 
 def _public(

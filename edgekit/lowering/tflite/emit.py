@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgekit.diagnostics import error, missing_package
+from edgekit.diagnostics import error
 from edgekit.ir import Origin
 from edgekit.lowering.ledger import Emitted, Shape, Subgraph, Value
 from edgekit.lowering.tflite.dialect import DIALECT
 from edgekit.lowering.tflite.storage import stored, stored_data
+from edgekit.tflite.schema import FILE_IDENTIFIER, tflite_schema
 
-FILE_IDENTIFIER = b"TFL3"
 MAX_BYTES = 2**31 - 1
 """A flatbuffer's offsets are 32-bit signed."""
 ALIGNMENT = 16
@@ -65,19 +65,6 @@ def origins_metadata(main: Subgraph) -> bytes:
 def _origin(origin: Origin) -> dict[str, Any]:
     place = {"scope": origin.scope, "file": origin.file, "line": origin.line}
     return {"nodes": list(origin.nodes), **{k: v for k, v in place.items() if v is not None}}
-
-
-def tflite_schema() -> Any:
-    """Returns LiteRT's generated schema classes.
-
-    Raises:
-        EdgekitError: EK501 if LiteRT is not installed.
-    """
-    try:
-        from ai_edge_litert import schema_py_generated
-    except ImportError:
-        raise missing_package("ai-edge-litert", "all", "reading and writing TFLite") from None
-    return schema_py_generated
 
 
 @dataclass(slots=True)

@@ -15,6 +15,7 @@ try:
     import tvm_ffi
     from tvm import relax, s_tir, te
     from tvm import tirx as tir
+    from tvm.s_tir import dlight
     from tvm.script.ir_builder import IRBuilder
     from tvm.script.ir_builder import tirx as script
     from tvm.sym import Analyzer
@@ -68,6 +69,7 @@ __all__ = [
     "Expr",
     "IRBuilder",
     "Tensor",
+    "dlight",
     "dtype_of",
     "has_codegen",
     "is_int",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from typing import Any
 
 from edgekit.artifact import Artifact, ArtifactFile, Binding
@@ -38,7 +39,7 @@ def build(source: Model, prepared: Prepared, recipe: Recipe) -> Artifact:
     lowered = lower_tvm(prepared.model, expand, LowerOptions(recipe.allow_approximate))
     if any(d.severity is Severity.ERROR for d in lowered.diagnostics):
         raise EdgekitError(*lowered.diagnostics)
-    library, target, warnings = _library(lowered, source, options)
+    library, target, tuned, warnings = _library(lowered, source, options, recipe.progress)
     return Artifact(
         backend="tvm",
         files=(ArtifactFile.of(f"{file_stem(source)}.so", library),),
@@ -48,7 +49,7 @@ def build(source: Model, prepared: Prepared, recipe: Recipe) -> Artifact:
         input_bindings=_bindings(source.inputs, lowered.inputs),
         output_bindings=_bindings(source.outputs, lowered.outputs),
         origins=_origins(lowered),
-        recipe={**recipe.to_dict(), "options": {**asdict(options), "target": target}},
+        recipe={**recipe.to_dict(), "options": {**asdict(options), "target": target}, **tuned},
         versions=versions("onnx", "onnx-ir", "apache-tvm", "apache-tvm-ffi"),
         diagnostics=(*lowered.diagnostics, *warnings),
     )
@@ -57,29 +58,51 @@ def build(source: Model, prepared: Prepared, recipe: Recipe) -> Artifact:
 def stand_in(recipe: Recipe) -> Recipe | None:
     """Returns the recipe of the same module for this machine; `None` if it is meant for it already."""
     options = TvmOptions.of(recipe.options)
-    if options.is_host:
+    if options.is_host and (options.cpu is None or _runs_here(options)):
         return None
-    return replace(recipe, options={**recipe.options, "triple": None, "cpu": None, "device": "llvm"})
+    return replace(
+        recipe, options={**recipe.options, "triple": None, "cpu": None, "device": "llvm", "tune": None}
+    )
+
+
+def _runs_here(options: TvmOptions) -> bool:
+    from edgekit.lowering.tvm.compile import target_of
+    from edgekit.lowering.tvm.features import runs_here
+
+    return runs_here(target_of(options))
 
 
 def _library(
-    lowered: Lowered, source: Model, options: TvmOptions
-) -> tuple[bytes, str, tuple[Diagnostic, ...]]:
-    """Compiles a complete ledger; returns the library, TVM's text of the target, and warnings."""
-    from edgekit.lowering.tvm import compile as compiler  # these two import TVM, which takes seconds
+    lowered: Lowered, source: Model, options: TvmOptions, progress: Callable[[str], None]
+) -> tuple[bytes, str, dict[str, Any], tuple[Diagnostic, ...]]:
+    """Compiles a complete ledger.
+
+    Returns:
+        The library, TVM's text of the target, what the manifest tells of tuning, and warnings.
+    """
+    from edgekit.lowering.tvm import compile as compiler  # these import TVM, which takes seconds
     from edgekit.lowering.tvm.emit import emit
+    from edgekit.lowering.tvm.features import needs
+    from edgekit.lowering.tvm.link import link
+    from edgekit.lowering.tvm.tuning import scheduled
 
     target = compiler.target_of(options)
+    needed = needs(target)
     ports = {
         "inputs": _ports(source.inputs, lowered.inputs),
         "outputs": _ports(source.outputs, lowered.outputs),
         "versions": versions("apache-tvm", "apache-tvm-ffi"),
         "target": str(target),
+        "needs": None if needed is None else asdict(needed),
     }
     module = emit(lowered.main, source.inputs, json.dumps(ports).encode())
-    scheduled, warnings = compiler.optimised(module, target, options)
-    built = compiler.executable(scheduled, target, options)
-    return compiler.link(built, options), str(target), warnings
+    linked = partial(link, options=options)
+    fused = compiler.fused(module, target, options)
+    loops, tuning, warnings = scheduled(fused, target, options, linked, progress)
+    progress("compile")
+    library = linked(compiler.executable(loops, target, options))
+    tuned = {} if tuning is None else {"tuning": asdict(tuning)}
+    return library, str(target), tuned, warnings
 
 
 def _bindings(specs: Sequence[TensorSpec], tensors: Sequence[TensorMap]) -> tuple[Binding, ...]:

@@ -1,20 +1,12 @@
-"""Compiles a module of Relax and links it to a shared library."""
+"""Compiles a module of Relax; `link` makes the library of it."""
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-import sys
-import tempfile
-from collections.abc import Sequence
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
-from edgekit.diagnostics import Diagnostic, error
+from edgekit.diagnostics import EdgekitError, error
 from edgekit.lowering.tvm.adapter import has_codegen, relax, tvm
 from edgekit.lowering.tvm.options import TvmOptions
-from edgekit.lowering.tvm.schedule import decisions_of, schedule
 
 
 def target_of(options: TvmOptions) -> Any:
@@ -43,7 +35,7 @@ def target_of(options: TvmOptions) -> Any:
         if options.device == "llvm":
             return tvm.target.Target(host)
         return tvm.target.Target({"kind": options.device}, host=host)
-    except (ValueError, RuntimeError, tvm.TVMError) as problem:
+    except (ValueError, RuntimeError, TypeError) as problem:
         raise error(
             "EK204",
             "TVM does not know the target",
@@ -79,11 +71,11 @@ def _require_cpu(cpu: str, host: dict[str, Any]) -> None:
         raise error("EK204", f"LLVM has no CPU `{cpu}` here", notes=(f"known: {', '.join(known)}"[:1000],))
 
 
-def optimised(module: Any, target: Any, options: TvmOptions) -> tuple[Any, tuple[Diagnostic, ...]]:
-    """Legalises and fuses a module and schedules its loops; returns warnings about the tuning log too."""
+def fused(module: Any, target: Any, options: TvmOptions) -> Any:
+    """Legalises a module of Relax and fuses its functions; their loops are not scheduled yet."""
     passes = relax.transform
     with target, tvm.transform.PassContext(opt_level=options.opt_level):
-        module = tvm.transform.Sequential(
+        return tvm.transform.Sequential(
             [
                 passes.DeadCodeElimination(),
                 passes.LegalizeOps(),
@@ -92,21 +84,14 @@ def optimised(module: Any, target: Any, options: TvmOptions) -> tuple[Any, tuple
                 passes.FuseTIR(),
             ]
         )(module)
-        return _scheduled(module, target, options)
-
-
-def _scheduled(module: Any, target: Any, options: TvmOptions) -> tuple[Any, tuple[Diagnostic, ...]]:
-    if options.tuning_log is None:
-        return schedule(module, target), ()
-    log = Path(options.tuning_log)
-    if not log.exists():
-        raise error("EK204", f"the tuning log `{log}` does not exist")
-    decisions, warnings = decisions_of(log, target)
-    return schedule(module, target, decisions), warnings
 
 
 def executable(module: Any, target: Any, options: TvmOptions) -> Any:
-    """Compiles an optimised module to an executable of TVM's virtual machine."""
+    """Compiles an optimised module to an executable of TVM's virtual machine.
+
+    Raises:
+        EdgekitError: EK503 if TVM cannot generate the code of a device that is not the CPU.
+    """
     passes = relax.transform
     pipeline = tvm.transform.Sequential(
         [
@@ -128,69 +113,20 @@ def executable(module: Any, target: Any, options: TvmOptions) -> Any:
     # place, the overlap would read what it has written.
     config = {"tirx.disable_cse_tir": True, "tirx.disable_storage_rewrite": True}
     with target, tvm.transform.PassContext(opt_level=options.opt_level, config=config):
-        return relax.build(module, target=target, relax_pipeline=pipeline, exec_mode="bytecode")
+        try:
+            return relax.build(module, target=target, relax_pipeline=pipeline, exec_mode="bytecode")
+        except (RuntimeError, ValueError, TypeError) as problem:
+            if options.device == "llvm":
+                raise  # a fault of ours
+            raise no_code(options.device, problem) from problem
 
 
-def link(built: Any, options: TvmOptions) -> bytes:
-    """Links an executable to a shared library.
-
-    Returns:
-        The library's bytes.
-
-    Raises:
-        EdgekitError: EK501 if there is no compiler that links for the triple; EK503 if it fails.
-    """
-    command = linker(options.triple)
-    with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
-        path = Path(folder, "model.so")
-
-        def run(output: str, objects: Sequence[str], **_: Any) -> None:
-            call = [*command, "-shared", "-fPIC", "-o", output, *objects, "-lm", *_open_symbols(command)]
-            done = subprocess.run(call, capture_output=True, text=True, check=False)
-            if done.returncode:
-                last = done.stderr.strip().splitlines()[-5:]
-                raise error("EK503", f"`{command[0]}` cannot link the library", notes=tuple(last))
-
-        run.object_format = "o"  # type: ignore[attr-defined] # read by export_library
-        built.export_library(str(path), fcompile=run)
-        return path.read_bytes()
-
-
-def _open_symbols(command: Sequence[str]) -> list[str]:
-    """Lets zig leave symbols to the loader, as other linkers do; TVM's runtime has them."""
-    return ["-Wl,-z,undefs"] if "ziglang" in command else []
-
-
-def linker(triple: str | None) -> list[str]:
-    """Returns the command that links for a triple.
-
-    Raises:
-        EdgekitError: EK501 if there is none.
-    """
-    if triple is None:
-        found = next((c for c in ("c++", "g++", "clang++", "cc") if shutil.which(c)), None)
-        if found is not None:
-            return [found]
-    else:
-        found = next((c for c in _cross(triple) if shutil.which(c)), None)
-        if found is not None:
-            return [found]
-        if find_spec("ziglang") is not None:
-            return [sys.executable, "-m", "ziglang", "cc", "-target", _zig(triple)]
-    named = f"for `{triple}`" if triple else "for this machine"
-    raise error(
-        "EK501",
-        f"linking a library {named} needs a C compiler, and none is found",
-        help="pip install ziglang" if triple else "install g++ or clang",
+def no_code(device: str, problem: Exception) -> EdgekitError:
+    """Makes the error for a model that TVM compiles for a CPU but not for a device."""
+    words = next((line.strip() for line in str(problem).splitlines() if line.strip()), "")
+    return error(
+        "EK503",
+        f"TVM generates no `{device}` code of this model",
+        notes=(f"{type(problem).__name__}: {words}"[:500],),
+        help="fix open sizes with `--input-shape`, or compile for the CPU",
     )
-
-
-def _cross(triple: str) -> tuple[str, ...]:
-    parts = triple.split("-")
-    short = "-".join(p for p in parts if p not in ("unknown", "pc", "none"))
-    return (f"{triple}-gcc", f"{short}-gcc", f"{triple}-clang", f"{short}-clang")
-
-
-def _zig(triple: str) -> str:
-    arch, *rest = [p for p in triple.split("-") if p not in ("unknown", "pc", "none")]
-    return "-".join([arch, *(rest or ["linux"])])

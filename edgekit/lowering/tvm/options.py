@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
@@ -21,14 +22,18 @@ class TvmOptions:
         cpu: LLVM's name of the CPU; `None` for this machine's, or the triple's baseline.
         device: Kind of target that computes; the host part is always LLVM's.
         opt_level: TVM's optimisation level, 0 to 3.
-        tuning_log: A file of tuned schedules.
+        ndk: The folder of Android's NDK, which links for its triples.
+        tuning_log: A file of measured schedules.
+        tune: Minutes to measure schedules for, on this machine; `tuning_log` keeps them.
     """
 
     triple: str | None = None
     cpu: str | None = None
     device: str = "llvm"
     opt_level: int = 3
+    ndk: str | None = None
     tuning_log: str | None = None
+    tune: float | None = None
 
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> TvmOptions:
@@ -46,7 +51,7 @@ class TvmOptions:
                     notes=(f"options: {', '.join(f'`{k}`' for k in known)}",),
                 )
         read = cls(**options)
-        for name in ("triple", "cpu", "tuning_log"):
+        for name in ("triple", "cpu", "ndk", "tuning_log"):
             value = getattr(read, name)
             if value is not None and (not isinstance(value, str) or not value):
                 raise error("EK204", f"the option `{name}` of `tvm` is not a text: {value!r}")
@@ -58,9 +63,24 @@ class TvmOptions:
             )
         if read.opt_level not in range(4) or isinstance(read.opt_level, bool):
             raise error("EK204", f"the option `opt_level` of `tvm` is {read.opt_level!r}, not 0 to 3")
+        _check_tuning(read)
         return read
 
     @property
     def is_host(self) -> bool:
         """Tells whether the library is meant for this machine."""
         return self.triple is None and self.device == "llvm"
+
+
+def _check_tuning(options: TvmOptions) -> None:
+    minutes = options.tune
+    if minutes is None:
+        return
+    if isinstance(minutes, bool) or not isinstance(minutes, int | float) or not 0 < minutes < math.inf:
+        raise error("EK204", f"the option `tune` of `tvm` is {minutes!r}, not a number of minutes above 0")
+    if options.tuning_log is None:
+        raise error(
+            "EK204",
+            "the option `tune` of `tvm` needs `tuning_log`",
+            help="name a file; measurements are added to it, and a later conversion uses them again",
+        )

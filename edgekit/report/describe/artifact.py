@@ -110,6 +110,10 @@ def sections(artifact: Artifact, model: Model | None, folder: Path) -> tuple[Sec
         parts += verdicts.sections(artifact.verification)
     if "quantization" in artifact.recipe:
         parts += quantization.sections(artifact.recipe["quantization"])
+    if "compression" in artifact.recipe:
+        parts.append(quantization.compression(artifact.recipe["compression"]))
+    if "compiled" in artifact.recipe:
+        parts.append(_compiled(artifact.recipe["compiled"]))
     if artifact.certificate:
         parts.append(Prose("layout", "Layout", artifact.certificate))
     nodes = _source_nodes(model) if model is not None else {}
@@ -130,11 +134,34 @@ def _summary(artifact: Artifact, ops: Sequence[EmittedOp], model: Model | None, 
         Fact("backend", "backend", _BACKENDS.get(artifact.backend, artifact.backend)),
         Fact("source_nodes", "source nodes", model.ir.graph.num_nodes() if model else None, Kind.COUNT),
         Fact("ops", "ops in the artifact", len(ops), Kind.COUNT),
+        Fact("tuned", "tuned functions", _tuned(artifact.recipe), Kind.COUNT),
         Fact("size", "size", sum(f.size for f in artifact.files), Kind.SIZE),
         Fact("artifact", "artifact", str(folder / artifact.title), Kind.NAME),
         Fact("report", "report", str(folder / REPORT_NAME), Kind.NAME),
     ]
     return Facts("artifact", "Conversion", tuple(f for f in facts if f.value is not None))
+
+
+def _tuned(recipe: Mapping[str, Any]) -> int | None:
+    """Returns how many functions have a schedule that was measured; `None` without a log of tuning."""
+    tuning = recipe.get("tuning")
+    return None if tuning is None else tuning["functions"]
+
+
+def _compiled(made: Mapping[str, Any]) -> Facts:
+    """What the target's own compiler made; its figures are estimates of its own."""
+    ops, figures = made["ops"], made["figures"]
+    cycles, clock = figures.get("cycles_total"), figures.get("core_clock")
+    facts = [
+        Fact("compiler", "compiler", f"{made['tool']} {made['version']}"),
+        Fact("configuration", "configuration", made["configuration"], Kind.NAME),
+        Fact("accelerated", "ops on the accelerator", ops.get("npu", 0), Kind.COUNT),
+        Fact("cpu", "ops on the CPU", ops.get("cpu", 0), Kind.COUNT),
+        Fact("cycles", "cycles (estimated)", None if cycles is None else int(cycles), Kind.COUNT),
+        Fact("time", "time (estimated)", cycles / clock if cycles and clock else None, Kind.SECONDS),
+        Fact("files", "files", list(made["files"]), Kind.NAMES),
+    ]
+    return Facts("compiled", "Compiled for the target", tuple(f for f in facts if f.value is not None))
 
 
 def _files(artifact: Artifact) -> Table:
@@ -165,7 +192,9 @@ def _source_nodes(model: Model) -> dict[str, tuple[str, Origin]]:
     for node in model.ir.graph:
         origin = origin_of(node)
         op = f"{node.domain}.{node.op_type}" if node.domain else node.op_type
-        found.update(dict.fromkeys(origin.nodes, (op, origin)))
+        for id in origin.nodes:  # of a TFLite file: `CONV_2D#7`
+            own = id.partition("#")[0] if model.source == "tflite" else op
+            found[id] = own, origin
     return found
 
 
@@ -232,6 +261,13 @@ def _ports(port: str, specs: Sequence[TensorSpec], bindings: Sequence[Binding]) 
             changes.append(f"axes {list(binding.perm)}")
         if binding.dtype != spec.dtype:
             changes.append(dtype_text(binding.dtype))
+        if binding.picture is not None:
+            changes.append(f"a picture, {binding.picture.colour}")
+        if binding.classes is not None:
+            classes = binding.classes
+            changes.append(f"scores of {len(classes.names)} labels, the highest in `{classes.label}`")
+        if binding.state:
+            changes.append("a state")
         yield {
             "port": port,
             "name": spec.name,
@@ -246,6 +282,7 @@ def _recipe(recipe: Mapping[str, Any]) -> Facts:
     facts = (
         Fact(key, key.replace("_", " "), value if isinstance(value, (str, int, float)) else str(value))
         for key, value in recipe.items()
-        if key not in ("passes", "labels", "quantization") and value is not None
+        if key not in ("passes", "labels", "quantization", "compression", "compiled", "tuning")
+        and value is not None
     )
     return Facts("recipe", "Recipe", tuple(facts), detail=True)

@@ -44,7 +44,7 @@ def _onnx(artifact: Artifact) -> _Ops:
 
 
 def _tflite(artifact: Artifact) -> _Ops:
-    from edgekit.lowering.tflite.reader import read_tflite
+    from edgekit.tflite.reader import read_tflite
 
     lowered = read_tflite(artifact.model_file.payload)
     for op in lowered.main.ops:

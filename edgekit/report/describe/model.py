@@ -9,8 +9,8 @@ from typing import Any
 
 import onnx_ir as ir
 
+from edgekit.compat import macs
 from edgekit.ir import Model, TensorSpec, dims_of, numpy_dtype, origin_of
-from edgekit.report.describe import macs
 from edgekit.report.model import Column, Fact, Facts, Kind, Row, Section, Subject, Table
 
 FORMATS = {"onnx": "ONNX", "torch": "PyTorch", "keras": "Keras", "tflite": "TFLite"}

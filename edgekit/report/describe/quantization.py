@@ -1,4 +1,4 @@
-"""What quantisation costs, what was tried to lose less, which layers cost most: sections of a report."""
+"""What quantisation or compression costs, what was tried to lose less, which layers cost most."""
 
 from __future__ import annotations
 
@@ -41,6 +41,16 @@ _MEASURED = (
     Column("keep", "in float", Kind.NAMES),
     Column("noise", "SQNR then", Kind.DECIBEL),
     Column("drop", "lost then", Kind.SHARE),
+)
+
+
+_COLUMNS = (
+    Column("output", "output", Kind.NAME),
+    Column("sqnr_db", "SQNR", Kind.DECIBEL),
+    Column("cosine", "cosine", Kind.COSINE),
+    Column("max_abs", "max error", Kind.REAL),
+    Column("range", "range", Kind.REAL),
+    Column("top1", "same top-1", Kind.SHARE),
 )
 
 
@@ -164,3 +174,34 @@ def _decibels(noise: float | None) -> float | None:
     if noise is None:
         return None
     return math.inf if noise == 0 else -10 * math.log10(noise)
+
+
+def compression(made: Mapping[str, Any]) -> Table:
+    """Returns the table of the artifact with compressed weights against the source model.
+
+    Args:
+        made: What `api.convert` puts into the recipe under `compression`.
+    """
+    note = (
+        f"the artifact against the source model on {_samples(made)} samples; {made['weights']} weights "
+        f"are compressed, {made['bytes_before']} bytes became {made['bytes']}; other data may cost more"
+    )
+    return Table("compression", "Cost of compression", _COLUMNS, _rows(made), note)
+
+
+def _samples(made: Mapping[str, Any]) -> int:
+    return made["loss"][0]["samples"] if made["loss"] else 0
+
+
+def _rows(made: Mapping[str, Any]) -> tuple[Row, ...]:
+    return tuple(
+        {
+            "output": one["tensor"],
+            "sqnr_db": one["sqnr_db"],
+            "cosine": one["cosine"],
+            "max_abs": one["max_abs"],
+            "range": None if one["low"] is None or one["high"] is None else one["high"] - one["low"],
+            "top1": one["top1"],
+        }
+        for one in made["loss"]
+    )

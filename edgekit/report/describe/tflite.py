@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from edgekit.compat import macs
 from edgekit.ir import TensorSpec
 from edgekit.lowering.ledger import Emitted, Lowered, Subgraph, Value
-from edgekit.report.describe import macs
 from edgekit.report.describe.model import dtype_text, ops_table, ports
 from edgekit.report.model import Fact, Facts, Kind, Section
 

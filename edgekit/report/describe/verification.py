@@ -5,6 +5,7 @@ from __future__ import annotations
 from edgekit.artifact import Delta, Divergence, Status, Verification
 from edgekit.artifact import Verdict as Known
 from edgekit.diagnostics import ExitCode
+from edgekit.report.describe import layers
 from edgekit.report.model import (
     Check,
     CheckStatus,
@@ -32,10 +33,11 @@ _COLUMNS = (
 
 
 def sections(verification: Verification) -> tuple[Section, ...]:
-    """Returns the table of outputs and, where there is one, the first node that differs."""
+    """Returns the table of outputs, and where they exist the first node that differs and the layers."""
     parts: list[Section] = [_table(verification)]
     if verification.first_divergence is not None:
         parts.append(_divergence(verification.first_divergence))
+    parts += layers.sections(verification.layers)
     return tuple(parts)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from edgekit.report.html.view import page
-from edgekit.report.model import Report
+from edgekit.report.model import Graph, Report
 
 _FOLDER = Path(__file__).parent
 
@@ -22,7 +22,13 @@ def render(report: Report) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    parts = {name: (_FOLDER / name).read_text(encoding="utf-8") for name in ("style.css", "script.js")}
+    names = ["style.css", "script.js"]
+    if any(isinstance(section, Graph) for section in report.results):
+        names += ["graph.css", "graph.js"]
+    parts = {name: (_FOLDER / name).read_text(encoding="utf-8") for name in names}
     return environment.get_template("page.html.j2").render(
-        page=page(report), style=parts["style.css"], script=parts["script.js"], document=report.to_dict()
+        page=page(report),
+        style="\n".join(text for name, text in parts.items() if name.endswith(".css")),
+        script="\n".join(text for name, text in parts.items() if name.endswith(".js")),
+        document=report.to_dict(),
     )

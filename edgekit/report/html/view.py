@@ -17,6 +17,7 @@ from edgekit.report.model import (
     Column,
     Fact,
     Facts,
+    Graph,
     Kind,
     Prose,
     Report,
@@ -86,7 +87,7 @@ class Block:
     Attributes:
         id: Anchor.
         title: Heading.
-        kind: `facts`, `table`, `prose`, `certificate`, `gauges` or `diagnostics`.
+        kind: `facts`, `table`, `prose`, `certificate`, `gauges`, `graph` or `diagnostics`.
         detail: Whether it starts folded.
         count: Shown beside the heading, empty for none.
         note: A sentence below it.
@@ -194,10 +195,14 @@ def _tiles(sections: Sequence[Section]) -> list[tuple[str, str]]:
 
 
 def _blocks(report: Report) -> Iterable[Block]:
+    drawn = [s for s in report.results if isinstance(s, Graph)]
+    lead = [s for s in report.results if s.id == "targets"] if drawn else []
+    for section in (*lead, *drawn):
+        yield _block(section)
     if report.diagnostics:
         findings = tuple(_finding(d) for d in report.diagnostics)
         yield Block("diagnostics", "Diagnostics", "diagnostics", count=str(len(findings)), findings=findings)
-    sections = sorted(report.results, key=lambda s: s.detail)
+    sections = sorted((s for s in report.results if s not in (*lead, *drawn)), key=lambda s: s.detail)
     for section in sections:
         if section.id == "verification" and report.checks and isinstance(section, Table):
             gauges = tuple(_gauge(check) for check in report.checks)
@@ -224,6 +229,8 @@ def _block(section: Section) -> Block:
             return Block(section.id, section.title, "facts", section.detail, facts=facts)
         case Table():
             return _table(section)
+        case Graph():
+            return Block(section.id, section.title, "graph", count=str(len(section.nodes)))
 
 
 def _table(table: Table) -> Block:

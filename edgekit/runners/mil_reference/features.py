@@ -1,9 +1,10 @@
 """What a model takes and gives: the features of its description, and how they become values of its program.
 
-An image is an array `[1, channels, height, width]` of its pixels, uint8 (float16 for half-precision grey),
-its channels in the order of the colour space that the model declares; scaling is done by ops of the
-program. How a device rounds an image that is an output is not specified: here to nearest, bounded to 0 and
-255. A dictionary of probabilities is a vector in the order of the classes.
+An image is an array `[1, channels, height, width]` of its pixels, uint8 (float16 for half-precision grey);
+its channels are red, green, blue, whatever the model declares: a picture has no other order. The program
+gets them in the order of the colour space that the model declares; scaling is done by its ops. How a device
+rounds an image that is an output is not specified: here to nearest, bounded to 0 and 255. A dictionary of
+probabilities is a vector, with the labels of its elements beside it (`labels_name`).
 """
 
 from __future__ import annotations
@@ -17,12 +18,14 @@ import numpy as np
 
 from edgekit.diagnostics import error
 from edgekit.runners.base import Port
+from edgekit.runners.labels import labels_name
 from edgekit.runners.mil_reference.package import unreadable
 from edgekit.runners.mil_reference.program import Function
 from edgekit.runners.mil_reference.types import Array, Runtime, State, StateType, TensorType
 
 _ARRAY_TYPES = {65568: np.float32, 131104: np.int32, 131080: np.int8, 65552: np.float16}
-_CHANNELS = {10: (1, np.uint8), 20: (3, np.uint8), 30: (3, np.uint8), 40: (1, np.float16)}
+_BLUE_FIRST = 30
+_CHANNELS = {10: (1, np.uint8), 20: (3, np.uint8), _BLUE_FIRST: (3, np.uint8), 40: (1, np.float16)}
 """Channels and pixels by colour space."""
 
 
@@ -47,6 +50,7 @@ class Feature:
         choices: Shapes of which it must be one, where those are listed.
         ranges: Smallest and largest size of each axis, -1 for any, where those are stated.
         default: What an optional input is when it is not given.
+        blue_first: Whether the program has the channels of an image in the order blue, green, red.
     """
 
     name: str
@@ -56,6 +60,11 @@ class Feature:
     choices: tuple[tuple[int, ...], ...] = ()
     ranges: tuple[tuple[int, int], ...] = ()
     default: float | None = None
+    blue_first: bool = False
+
+    def ordered(self, array: Array) -> Array:
+        """Exchanges red and blue of an image where the program has them the other way round."""
+        return array[:, ::-1] if self.blue_first else array
 
     @property
     def port(self) -> Port:
@@ -87,6 +96,7 @@ class Interface:
 
     inputs: tuple[Feature, ...]
     outputs: tuple[Feature, ...]
+    states: tuple[Feature, ...] = ()
 
 
 def function_name(description: Any, wanted: str | None) -> str:
@@ -118,29 +128,39 @@ def read_interface(description: Any, name: str, function: Function) -> Interface
     types = {i.name: i.type for i in function.inputs}
     for feature in inputs:
         _check_input(feature, types[feature.name])
-    return Interface(inputs, outputs)
+    return Interface(inputs, outputs, tuple(map(_feature, source.state)))
 
 
-def to_program(interface: Interface, function: Function, arrays: Mapping[str, Array]) -> dict[str, Runtime]:
-    """Makes the values of a function's inputs; states hold zeros, as when a device makes them.
+def to_program(
+    interface: Interface, function: Function, arrays: Mapping[str, Array], states: Mapping[str, State]
+) -> dict[str, Runtime]:
+    """Makes the values of a function's inputs.
 
     Args:
         interface: Its features.
         function: The function.
         arrays: What the caller gives, checked.
+        states: What it keeps from one run to the next.
     """
     values: dict[str, Runtime] = {}
     kinds = {f.name: f for f in interface.inputs}
     for named in function.inputs:
         if isinstance(named.type, StateType):
-            wrapped = named.type.wrapped
-            values[named.name] = State(
-                np.zeros([s or 1 for s in wrapped.shape or ()], wrapped.element.carrier)
-            )
+            values[named.name] = states[named.name]
         elif isinstance(named.type, TensorType):
-            kinds[named.name].check(arrays[named.name].shape)
-            values[named.name] = arrays[named.name].astype(named.type.element.carrier)
+            feature = kinds[named.name]
+            feature.check(arrays[named.name].shape)
+            values[named.name] = feature.ordered(arrays[named.name]).astype(named.type.element.carrier)
     return values
+
+
+def fresh_states(function: Function) -> dict[str, State]:
+    """Returns the states of a function as a device makes them: zeros."""
+    return {
+        named.name: State(np.zeros([s or 1 for s in held.shape or ()], held.element.carrier))
+        for named in function.inputs
+        if isinstance(named.type, StateType) and (held := named.type.wrapped)
+    }
 
 
 def from_program(interface: Interface, values: Mapping[str, Runtime]) -> dict[str, Array]:
@@ -149,7 +169,12 @@ def from_program(interface: Interface, values: Mapping[str, Runtime]) -> dict[st
     Raises:
         EdgekitError: EK507 if a value is not what the description says.
     """
-    return {f.name: _output(f, values[f.name]) for f in interface.outputs}
+    results = {f.name: _output(f, values[f.name]) for f in interface.outputs}
+    for feature in interface.outputs:
+        held = values[feature.name]
+        if isinstance(held, dict):
+            results[labels_name(feature.name)] = np.array([str(key) for key in held], object)
+    return results
 
 
 def _output(feature: Feature, value: Runtime) -> Array:
@@ -161,7 +186,7 @@ def _output(feature: Feature, value: Runtime) -> Array:
     if not isinstance(value, np.ndarray) or not same or not _fits(value.shape, feature.shape):
         held = f"{value.dtype}{list(value.shape)}" if isinstance(value, np.ndarray) else "no tensor"
         raise unreadable(f"the output `{feature.name}` is {held}, the description says {feature.port}")
-    return np.array(value)
+    return np.array(feature.ordered(value))
 
 
 def _fits(shape: tuple[int, ...], wanted: tuple[int | None, ...] | None) -> bool:
@@ -239,12 +264,16 @@ def _image(name: str, message: Any) -> Feature:
         )
     channels, pixel = _CHANNELS[message.colorSpace]
     flexibility = message.WhichOneof("SizeFlexibility")
-    dtype = np.dtype(pixel)
+    sides: tuple[int | None, ...] = (int(message.height), int(message.width))
+    choices: tuple[tuple[int, ...], ...] = ()
+    ranges: tuple[tuple[int, int], ...] = ()
     if flexibility == "enumeratedSizes":
         choices = tuple((1, channels, int(s.height), int(s.width)) for s in message.enumeratedSizes.sizes)
-        return Feature(name, Kind.IMAGE, dtype, (1, channels, None, None), choices)
-    if flexibility == "imageSizeRange":
-        sides = message.imageSizeRange.heightRange, message.imageSizeRange.widthRange
-        ranges = ((1, 1), (channels, channels), *((int(s.lowerBound), int(s.upperBound)) for s in sides))
-        return Feature(name, Kind.IMAGE, dtype, (1, channels, None, None), (), ranges)
-    return Feature(name, Kind.IMAGE, dtype, (1, channels, int(message.height), int(message.width)))
+        sides = (None, None)
+    elif flexibility == "imageSizeRange":
+        both = message.imageSizeRange.heightRange, message.imageSizeRange.widthRange
+        ranges = ((1, 1), (channels, channels), *((int(s.lowerBound), int(s.upperBound)) for s in both))
+        sides = (None, None)
+    shape = (1, channels, *sides)
+    blue_first = message.colorSpace == _BLUE_FIRST
+    return Feature(name, Kind.IMAGE, np.dtype(pixel), shape, choices, ranges, blue_first=blue_first)

@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 
 from edgekit.diagnostics import error
-from edgekit.runners.base import Ports, check_inputs
+from edgekit.runners.base import Port, Ports, check_inputs
 from edgekit.runners.mil_reference.blob import Blob
 from edgekit.runners.mil_reference.evaluate import evaluate
 from edgekit.runners.mil_reference.features import (
+    Kind,
+    fresh_states,
     from_program,
     function_name,
     read_interface,
@@ -21,7 +23,7 @@ from edgekit.runners.mil_reference.features import (
 from edgekit.runners.mil_reference.package import Package, open_package, read_bounded, unreadable
 from edgekit.runners.mil_reference.program import Block, read_function
 from edgekit.runners.mil_reference.proto import parse_model
-from edgekit.runners.mil_reference.types import Array, Runtime, TensorType
+from edgekit.runners.mil_reference.types import Array, Runtime, State, TensorType
 
 
 class MilModel:
@@ -49,13 +51,44 @@ class MilModel:
             tuple(f.port for f in self._interface.inputs), tuple(f.port for f in self._interface.outputs)
         )
 
-    def run(self, inputs: Mapping[str, Array], wanted: Collection[str] | None = ()) -> dict[str, Array]:
+    @property
+    def states(self) -> tuple[Port, ...]:
+        """What the function keeps from one run to the next."""
+        return tuple(f.port for f in self._interface.states)
+
+    def values(self, inputs: Mapping[str, Array]) -> dict[str, Runtime]:
+        """Runs the function once and returns every value of it, inputs and constants included.
+
+        Args:
+            inputs: As `run`.
+        """
+        arrays = check_inputs(self.ports.inputs, self._with_defaults(inputs))
+        found = to_program(self._interface, self.function, arrays, self.make_states())
+        evaluate(self.function, dict(found), found.__setitem__)
+        return found
+
+    @property
+    def images(self) -> frozenset[str]:
+        """Names of the inputs that are pictures."""
+        return frozenset(f.name for f in self._interface.inputs if f.kind is Kind.IMAGE)
+
+    def make_states(self) -> dict[str, State]:
+        """Returns fresh states, to be given to successive runs."""
+        return fresh_states(self.function)
+
+    def run(
+        self,
+        inputs: Mapping[str, Array],
+        wanted: Collection[str] | None = (),
+        states: Mapping[str, State] | None = None,
+    ) -> dict[str, Array]:
         """Runs the function once.
 
         Args:
             inputs: Arrays by name; an optional input may be absent.
             wanted: Further values of the program to return, by name; `None` for all but
                 constants. Of a value in a loop the last one is returned.
+            states: What `make_states` made; the run changes it. By default fresh ones.
 
         Returns:
             The outputs in the model's order, then the values that were asked for and are tensors.
@@ -64,12 +97,7 @@ class MilModel:
             EdgekitError: EK505 for inputs that do not fit; EK503 naming the op that cannot be evaluated;
                 EK507 if an output is not what the model declares.
         """
-        given = dict(inputs)
-        for feature in self._interface.inputs:
-            if feature.default is not None and feature.name not in given:
-                sizes = [1 if s is None else s for s in feature.shape or ()]
-                given[feature.name] = np.full(sizes, feature.default, feature.dtype)
-        arrays = check_inputs(self.ports.inputs, given)
+        arrays = check_inputs(self.ports.inputs, self._with_defaults(inputs))
         seen: dict[str, Array] = {}
 
         def watch(name: str, value: Runtime) -> None:
@@ -77,9 +105,18 @@ class MilModel:
             if asked and isinstance(value, np.ndarray):
                 seen[name] = value
 
-        values = evaluate(self.function, to_program(self._interface, self.function, arrays), watch)
+        held = self.make_states() if states is None else states
+        values = evaluate(self.function, to_program(self._interface, self.function, arrays, held), watch)
         results = from_program(self._interface, values)
         return results | {name: np.array(v) for name, v in seen.items() if name not in results}
+
+    def _with_defaults(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        given = dict(inputs)
+        for feature in self._interface.inputs:
+            if feature.default is not None and feature.name not in given:
+                sizes = [1 if s is None else s for s in feature.shape or ()]
+                given[feature.name] = np.full(sizes, feature.default, feature.dtype)
+        return given
 
 
 class _Blobs:

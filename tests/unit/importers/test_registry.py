@@ -82,11 +82,10 @@ def test_name_and_suffix_clash() -> None:
     assert "other" not in IMPORTERS
 
 
-def test_a_tflite_file_is_told_from_an_unknown_one(tmp_path):
+def test_a_tflite_file_goes_to_its_importer(tmp_path):
     path = tmp_path / "net.tflite"
     path.write_bytes(b"\x1c\0\0\0TFL3")
     with pytest.raises(EdgekitError) as caught:
         load(path)
     found = caught.value.diagnostics[0]
-    assert (found.code, "no source of a conversion" in found.message) == ("EK102", True)
-    assert "inspect" in found.help
+    assert (found.code, "the TFLite file is damaged" in found.message) == ("EK113", True)

@@ -16,7 +16,7 @@ from edgekit.ir import Quant
 from edgekit.lowering.ledger import Subgraph, Value
 from edgekit.lowering.tflite.builder import TFLiteBuilder
 from edgekit.lowering.tflite.emit import Signature, emit
-from edgekit.lowering.tflite.reader import read_tflite
+from edgekit.tflite.reader import read_tflite
 
 
 def branch(name: str, kind: str) -> Subgraph:

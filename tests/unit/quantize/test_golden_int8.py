@@ -11,9 +11,9 @@ from safetensors.numpy import load_file
 from edgekit import api
 from edgekit.artifact import Artifact, Verdict
 from edgekit.diagnostics import EdgekitError
-from edgekit.lowering.tflite.reader import read_tflite
 from edgekit.runners import runner_for
 from edgekit.runners.execute import ArtifactRunner
+from edgekit.tflite.reader import read_tflite
 
 GOLDEN = Path(__file__).parents[3] / "golden" / "models"
 

@@ -35,7 +35,20 @@ def test_every_report_fits_the_documented_schema(any_report: Report) -> None:
 def test_the_schema_knows_every_word_of_the_enums() -> None:
     schema = json_format.schema()
     assert schema["$defs"]["kind"]["enum"] == [
-        *("text", "name", "names", "count", "size", "ops", "real", "share", "decibel", "cosine", "status")
+        *(
+            "text",
+            "name",
+            "names",
+            "count",
+            "size",
+            "ops",
+            "real",
+            "share",
+            "decibel",
+            "cosine",
+            "seconds",
+            "status",
+        )
     ]
     assert sorted(schema["$defs"]["kind"]["enum"]) == sorted(Kind)
     assert schema["properties"]["verdict"]["properties"]["status"]["enum"] == list(VerdictStatus)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from edgekit.lowering.coreml.builder import CoreMlBuilder
 from edgekit.lowering.coreml.formula import Term
 from edgekit.lowering.coreml.movement import cut, pad_or_crop
+from edgekit.lowering.coreml.pool_index import maximum_and_index
 from edgekit.lowering.coreml.table import lowers
 from edgekit.lowering.coreml.window import Window, pads_of, windows
 from edgekit.lowering.ledger import Value
@@ -21,12 +22,15 @@ Slides = Sequence[Window]
 
 
 @lowers("MaxPool", since=22)
-def max_pool(b: CoreMlBuilder, n: Op) -> Value:
-    """MaxPool -> max_pool; dilated windows -> maximum of strided slices."""
+def max_pool(b: CoreMlBuilder, n: Op) -> Value | tuple[Value, Value]:
+    """MaxPool -> max_pool; dilated windows, and indices of maxima -> comparison of strided slices."""
     x = n.operand(0)
-    if n.is_used(1):
-        n.refuse("Core ML's max_pool does not tell where the maximum is")
     slides = windows(n, n.attr("kernel_shape"), x.shape[2:])
+    if n.is_used(1):
+        if _is_all_pad(slides):
+            n.refuse("the index of a maximum in a window that lies on pads alone")
+        best, index = maximum_and_index(b, n, b.cast(x, np.float32) if x.dtype.kind in "iu" else x, slides)
+        return b.cast(best, x.dtype), index
     return b.cast(_maximum(b, n, b.cast(x, np.float32) if x.dtype.kind in "iu" else x, slides), x.dtype)
 
 

@@ -10,7 +10,7 @@ from edgekit.lowering.ledger import Subgraph, TensorMap, Value
 from edgekit.lowering.tflite.integer.edges import integer_io
 from edgekit.lowering.tflite.integer.exact import write_out
 from edgekit.lowering.tflite.integer.fuse import Fusion
-from edgekit.lowering.tflite.integer.hoist import as_int8, hoist
+from edgekit.lowering.tflite.integer.hoist import SHIFT, as_int8, hoist
 from edgekit.lowering.tflite.integer.islands import Island, diagnostics, islands, nothing_quantised
 from edgekit.lowering.tflite.integer.rules import INT8, INT16, UINT8
 
@@ -27,16 +27,20 @@ class Integers:
         fused: How many ops compute in integers.
         islands: What stays in float, with the reasons; empty where nothing computes in integers.
         now: What a value of the former graph became, where it is another.
+        shifted: What became of values that were uint8, before `now`.
     """
 
     graph: Subgraph
     fused: int = 0
     islands: tuple[Island, ...] = ()
     now: Mapping[Value, Value] = field(default_factory=dict)
+    shifted: Mapping[Value, Value] = field(default_factory=dict)
 
     def place(self, tensor: TensorMap) -> TensorMap:
         """Returns where a tensor of the source model is found now."""
-        return replace(tensor, value=self.now.get(tensor.value, tensor.value))
+        value = self.shifted.get(tensor.value, tensor.value)
+        shift = SHIFT if tensor.value in self.shifted else 0
+        return replace(tensor, value=self.now.get(value, value), shift=shift)
 
     def diagnostics(self, *, required: bool) -> tuple[Diagnostic, ...]:
         """Returns what stays in float as warnings, or as errors where full integers are required."""
@@ -62,7 +66,8 @@ def to_integers(
     if not any("quant" in op.attrs for op in graph.ops):
         return Integers(write_out(graph))
     kinds = UNSIGNED if unsigned else SIGNED
-    fusion = Fusion(hoist(graph if unsigned else as_int8(graph), kinds), exact, kinds)
+    signed, shifted = (graph, {}) if unsigned else as_int8(graph)
+    fusion = Fusion(hoist(signed, kinds), exact, kinds)
     made = fusion.run()
     if not (fusion.fused and fusion.is_sound):
         return Integers(write_out(graph))
@@ -71,7 +76,7 @@ def to_integers(
         made, edges = integer_io(made)
         now |= edges
     made = write_out(made)
-    return Integers(made, fusion.fused, islands(made, fusion.reasons), now)
+    return Integers(made, fusion.fused, islands(made, fusion.reasons), now, shifted)
 
 
 __all__ = ["Integers", "Island", "to_integers"]

@@ -185,15 +185,16 @@ class Fusion:
             self.ops += made
             self._replace(op, result)
             return
-        own = quant if form.own is None or _same(form.own, quant) else form.own
+        own = form.own if misfit and form.own is not None and form.otherwise is None else quant
         if own is not quant and own.scale[0] > quant.scale[0] * (1 + _SLACK):
             raise StaysFloat(
                 f"its kernel gives the scale {own.scale[0]:.6g}, coarser than the {quant.scale[0]:.6g} wanted"
             )
         origin = op.origin | after.origin
         y = Value(after.outputs[0].dtype, op.outputs[0].shape, None, own)
-        name, attrs = form.kernel or (op.op, op.attrs)
-        self.ops.append(Emitted(name, form.inputs, (y,), attrs, origin))
+        plain = (form.inputs, op.op, op.attrs)
+        inputs, name, attrs = (form.otherwise if misfit else None) or plain
+        self.ops.append(Emitted(name, inputs, (y,), attrs, origin))
         if own is not quant:
             z = Value(y.dtype, y.shape, None, quant)
             self.ops.append(Emitted("QUANTIZE", (y,), (z,), {}, origin))

@@ -16,8 +16,16 @@ from edgekit.lowering.tflite.integer.movement import moved_operands, moves_codes
 INT8 = np.dtype(np.int8)
 
 
-def as_int8(graph: Subgraph) -> Subgraph:
-    """Turns uint8 between QUANTIZE and DEQUANTIZE into int8, whose kernels TFLite has: the codes less 128."""
+SHIFT = 128
+"""What codes of uint8 are more than those of int8 for the same reals."""
+
+
+def as_int8(graph: Subgraph) -> tuple[Subgraph, dict[Value, Value]]:
+    """Turns uint8 between QUANTIZE and DEQUANTIZE into int8, whose kernels TFLite has: the codes less 128.
+
+    Returns:
+        The graph, and what became of the values that were uint8.
+    """
     moved = {v: Value(INT8, v.shape) for v in _free_codes(graph)}
     ops = []
     for op in graph.ops:
@@ -28,7 +36,7 @@ def as_int8(graph: Subgraph) -> Subgraph:
             op = replace(op, inputs=inputs, outputs=outputs, attrs=_shifted(op))
         ops.append(op)
     names = {v: name for v, name in graph.names.items() if v not in moved}
-    return replace(graph, ops=tuple(ops), names=names)
+    return replace(graph, ops=tuple(ops), names=names), moved
 
 
 def _free_codes(graph: Subgraph) -> set[Value]:
@@ -58,7 +66,7 @@ def _shifted(op: Emitted) -> dict[str, Any]:
     if "quant" not in op.attrs:
         return dict(op.attrs)
     quant = op.attrs["quant"]
-    return {"quant": replace(quant, zero_point=tuple(z - 128 for z in quant.zero_point))}
+    return {"quant": replace(quant, zero_point=tuple(z - SHIFT for z in quant.zero_point))}
 
 
 def hoist(graph: Subgraph, kinds: Collection[np.dtype[Any]] = (INT8,)) -> Subgraph:

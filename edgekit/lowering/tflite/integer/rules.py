@@ -35,14 +35,14 @@ class Form:
     Attributes:
         inputs: The operands, integers where they were reals.
         own: The quantisation that the kernel gives its result; `None` for any.
-        kernel: Another op that computes it, with its options.
+        otherwise: The form for a result of another scale than `own`: operands, op and options.
         table: The function that the op applies to each element, for a scale that the kernel does not give
             and for those who want it exact.
     """
 
     inputs: tuple[Value | None, ...]
     own: Quant | None = None
-    kernel: tuple[str, Mapping[str, Any]] | None = None
+    otherwise: tuple[tuple[Value | None, ...], str, Mapping[str, Any]] | None = None
     table: Callable[[NDArray[np.float64]], NDArray[np.float64]] | None = None
 
 
@@ -145,13 +145,24 @@ def bias(value: Value | None, x: Value, w: Value) -> Value | None:
     if value.data is None:
         raise StaysFloat("its bias is computed at run time")
     scale = np.asarray(x.quant.scale[0], np.float64) * np.asarray(w.quant.scale, np.float64)
-    whole = np.rint(value.data.astype(np.float64) / scale)
+    whole = _own_steps(value, scale)
+    if whole is None:
+        whole = np.rint(value.data.astype(np.float64) / scale)
     dtype = INT64 if x.dtype == INT16 else INT32
     if np.abs(whole).max(initial=0) > np.iinfo(np.int32).max:
         raise StaysFloat("its bias does not fit into int32 in units of its scales")
     axis = None if scale.size == 1 else 0
     quant = Quant(tuple(map(float, scale)), (0,) * scale.size, axis)
     return Value(dtype, value.shape, whole.astype(dtype), quant)
+
+
+def _own_steps(value: Value, scale: NDArray[np.float64]) -> NDArray[np.float64] | None:
+    """Returns the integers that a bias was dequantised from, if they are in the same units."""
+    if value.codes is None or value.quant is None:
+        return None
+    own = np.asarray(value.quant.scale, np.float64)
+    same = own.size in (1, scale.size) and np.allclose(own, scale, rtol=1e-6, atol=0)
+    return value.codes.astype(np.float64) if same else None
 
 
 @_rule("ADD", "SUB", "MUL", "PRELU")
@@ -191,14 +202,15 @@ def unary(op: Emitted, codes: Sequence[Value | None]) -> Form:
 
 @_rule("AVERAGE_POOL_2D")
 def average(op: Emitted, codes: Sequence[Value | None]) -> Form:
-    """Over the whole image as MEAN, which takes any scale; else the result has the scale of the operand."""
+    """The result has the scale of the operand; over the whole image MEAN gives it another."""
     x, attrs = _data(codes), op.attrs
     window = (attrs["filter_height"], attrs["filter_width"])
     whole = x.shape[1:3] == window and op.outputs[0].shape[1:3] == (1, 1) and attrs["padding"] == "VALID"
     if not whole or attrs["fused_activation_function"] != "NONE":
         return Form((x,), x.quant)
     axes = np.asarray([1, 2], np.int32)
-    return Form((x, Value(axes.dtype, axes.shape, axes)), kernel=("MEAN", {"keep_dims": True}))
+    mean = ((x, Value(axes.dtype, axes.shape, axes)), "MEAN", {"keep_dims": True})
+    return Form((x,), x.quant, otherwise=mean)
 
 
 @_rule("RESIZE_BILINEAR")

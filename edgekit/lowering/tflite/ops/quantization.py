@@ -7,6 +7,8 @@ marker: LiteRT's own QUANTIZE rounds half away from zero and ONNX half to even.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from edgekit.ir import Quant
@@ -57,7 +59,8 @@ def dequantize_linear(b: TFLiteBuilder, n: Op) -> Value:
     result = (signal * scale).cast(n.out().dtype).value
     if result.data is None or not is_float:
         return result
-    return b.const(result.data, quant=quant)
+    made = b.const(result.data, quant=quant)
+    return replace(made, codes=x.data) if x.dtype == np.int32 else made
 
 
 def _constant_parameters(n: Op, x: Value) -> Quant | None:

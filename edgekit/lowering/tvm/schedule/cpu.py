@@ -7,6 +7,7 @@ from typing import Any
 
 from edgekit.diagnostics import error
 from edgekit.lowering.tvm.adapter import tvm
+from edgekit.lowering.tvm.features import runs_here
 
 
 @dataclass(frozen=True)
@@ -50,16 +51,9 @@ def require_host(target: Any) -> None:
     Raises:
         EdgekitError: EK204 if it does not.
     """
-    codegen = tvm.target.codegen
-    host = tvm.target.Target({"kind": "llvm", "mcpu": codegen.llvm_get_system_cpu()})
-    if target.kind.name != "llvm" or not set(_features(target)) <= set(_features(host)):
+    if not runs_here(target):
         raise error(
             "EK204",
             f"code for `{target}` does not run on this machine, so it cannot be measured here",
             help="tune on the device, and copy the log",
         )
-
-
-def _features(target: Any) -> list[str]:
-    triple = str(target.attrs.get("mtriple", tvm.target.codegen.llvm_get_system_triple()))
-    return [triple.split("-")[0], *map(str, tvm.target.codegen.llvm_get_cpu_features(target))]

@@ -96,7 +96,10 @@ def _first(task: Task, declined: list[tuple[str, str]]) -> tuple[str, Scheduled]
 
 
 def _leaves_open(found: Scheduled, task: Task) -> bool:
-    """Tells whether loops read an axis that none of them runs over: no such function can be compiled."""
+    """Tells whether loops read an axis that none of them runs over: no such function can be compiled.
+
+    No rule is known to write such loops; one that does has a fault, and passing over it costs speed only.
+    """
     stages = task.program.stages[task.position : task.position + found.stages]
     axes = [axis.var for stage in stages for axis in stage.axes]
     bound: list[Var] = []

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from edgekit.lowering.tvm.adapter import Expr, tir
+from edgekit.lowering.tvm.adapter import Expr, dtype_of, tir
 from edgekit.lowering.tvm.schedule import contraction as con
 from edgekit.lowering.tvm.schedule import epilogue, pack, rows
-from edgekit.lowering.tvm.schedule.expr import Var, free_vars, index, loads, number
+from edgekit.lowering.tvm.schedule.expr import Var, free_vars, index, loads, map_loads, number
 from edgekit.lowering.tvm.schedule.rules.table import Task
 from edgekit.lowering.tvm.schedule.stage import Axis, Declined, elements
 from edgekit.lowering.tvm.schedule.tile import Tile, Work, candidates
@@ -24,12 +24,14 @@ class Packed:
 
     Attributes:
         buffer: The packed buffer.
+        value: What it holds, an expression of the axes: the factor if that is guarded, else only its read.
         plan: How it is packed.
         outer: The variables of its axes before the blocks.
         parameter: Position of the constant that it replaces, or None if it is packed at run time.
     """
 
     buffer: Var
+    value: Expr
     plan: pack.Pack
     outer: tuple[Axis, ...]
     parameter: int | None
@@ -75,7 +77,7 @@ def plan_of(task: Task) -> Plan | Declined:
     row = _row(sums)
     work = work_of(sums, row, lane)
     tile, columns_first = _decided(task.decision, candidates(work, task.cpu), work)
-    packed = _packed(task, sums, lane, tile.width)
+    packed = _packed(task, sums, row, lane, tile.width)
     if isinstance(packed, Declined):
         return packed
     return Plan(sums, end, row, lane, packed, tile, columns_first)
@@ -167,13 +169,18 @@ def _row(sums: con.Contraction) -> Axis | None:
     return known[-1] if known else None
 
 
-def _packed(task: Task, sums: con.Contraction, lane: Axis, width: int) -> Packed | Declined | None:
+def _packed(
+    task: Task, sums: con.Contraction, row: Axis | None, lane: Axis, width: int
+) -> Packed | Declined | None:
     position = _constant(task, sums.right)
     if position is None and contiguous(sums.right, lane.var):
         return None
     read = loads(sums.right)[0]
     if position is None and task.program.is_local(read.source):
         return Declined("the right factor is computed in the function and its lanes are apart")
+    value = sums.right if _is_guarded(sums.right) else read
+    if value is sums.right and (position is not None or row is None):
+        return Declined("the right factor has a condition, and packing it does not pay or is not possible")
     used = free_vars(sums.right)
     others = (a for a in (*sums.batch, *sums.columns) if a is not lane)
     outer = tuple(a for a in others if any(a.var.same_as(v) for v in used))
@@ -181,8 +188,16 @@ def _packed(task: Task, sums: con.Contraction, lane: Axis, width: int) -> Packed
     if isinstance(planned, Declined):
         return planned
     shape = [index(d) for d in planned.shape]
-    buffer = tir.decl_buffer(shape, read.source.ty.dtype, f"{read.source.name}_packed")
-    return Packed(buffer, planned, outer, position)
+    buffer = tir.decl_buffer(shape, dtype_of(value), f"{read.source.name}_packed")
+    return Packed(buffer, value, planned, outer, position)
+
+
+def _is_guarded(factor: Expr) -> bool:
+    """Tells whether a factor is more than its read, perhaps converted: it chooses by where it is read.
+
+    Without its condition the read may lie outside of its buffer, as the padding of a convolution does.
+    """
+    return bool(free_vars(map_loads(factor, lambda load: tir.const(0, dtype_of(load)))))
 
 
 def sum_order(sums: con.Contraction) -> tuple[Axis, ...]:

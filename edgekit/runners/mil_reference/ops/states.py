@@ -1,4 +1,4 @@
-"""States: values that a model keeps from one run to the next. Here each run starts with zeros."""
+"""States: values that a model keeps from one run to the next."""
 
 from __future__ import annotations
 

@@ -33,10 +33,15 @@ def test_systems_of_one_year_share_an_op_set():
         ({"precision": "int8"}, "EK204: `precision` is `int8` ('choices: `fp16`, `fp32`, `mixed`',)"),
         ({"minimum_deployment_target": "iOS13"}, "EK204: `minimum_deployment_target` is `iOS13`"),
         ({"precision": "fp16", "keep_fp32": ["softmax"]}, "it needs `mixed`"),
-        ({"precision": "mixed"}, "needs `keep_fp32`"),
         ({"image_input": {"scale": 2}}, "needs the `name`"),
         ({"image_input": {"name": "x", "bias": [1, 2]}}, "has 2 numbers"),
         ({"image_input": {"name": "x", "colour": "CMYK"}}, "`RGB`, `BGR`, `GRAYSCALE`"),
+        ({"image_input": {"name": "x", "scale": 0}}, "no pixel would have any effect"),
+        ({"image_input": [{"name": "x"}, {"name": "x"}]}, "names an input twice"),
+        ({"classifier": {"label": "c"}}, "needs the `output`"),
+        ({"state": ["x"]}, "not a table"),
+        ({"compress_weights": {"kind": "int4"}, "minimum_deployment_target": "iOS17"}, "need iOS18"),
+        ({"compress_weights": {"kind": "prune", "block": 8}}, "takes no `block`"),
         ({"image_input": {"name": "x", "size": 2}}, "EK202: `size` is not a field of `image_input`"),
         ({"enumerated": {"x": [[1, 0]]}}, "not a size"),
         ({"ranges": {"x": {"0": [3, 1]}}}, "a lowest and a highest size"),
@@ -60,8 +65,9 @@ def test_nested_options_are_read():
             "keep_fp32": ["softmax"],
         }
     )
-    assert options.image_input is not None
-    assert options.image_input.bias == (1.0, 1.0, 1.0)
+    (image,) = options.image_inputs
+    assert image.scale == (0.5, 0.5, 0.5)
+    assert image.bias == (1.0, 1.0, 1.0)
     assert options.ranges == {"x": {0: (1, 8)}}
     assert options.enumerated == {"y": ((1, 3), (2, 3))}
     assert options.precision == "mixed"

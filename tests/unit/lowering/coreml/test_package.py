@@ -152,35 +152,9 @@ def test_ranges_and_enumerated_shapes():
             convert(network("N"), **options)
 
 
-@pytest.mark.parametrize("kind", ["int8", {"kind": "prune", "sparsity": 0.75}])
-def test_compressed_weights_are_smaller_and_read_back(kind):
-    rng = np.random.default_rng(1)
-    node = helper.make_node("MatMul", ["x", "w"], ["y"])
-    weight = rng.standard_normal((128, 64)).astype(np.float32)
-    source = model([node], {"x": (FLOAT, [1, 128])}, {"y": (FLOAT, [1, 64])}, w=weight)
-    plain, small = convert(source, precision="fp32"), convert(source, precision="fp32", compress_weights=kind)
-    assert sum(f.size for f in small.files) < 0.6 * sum(f.size for f in plain.files)
-    x = rng.standard_normal((1, 128)).astype(np.float32)
-    result, exact = run_artifact(small, {"x": x})["y"], x @ weight
-    error = np.abs(result - exact).max() / np.ptp(exact)
-    assert error < (0.02 if kind == "int8" else 1)
-    assert not np.array_equal(result, exact)
-
-
 def test_labels_are_stored():
     artifact = api.convert(network(), "coreml", verify=False, labels="cat\ndog\n")
     assert spec(artifact).description.metadata.userDefined[LABELS_NAME] == "cat\ndog\n"
-
-
-def test_an_image_input_is_described_and_not_verified():
-    image = {"name": "x", "scale": 1 / 255, "bias": [-1, 0, 1], "colour": "BGR"}
-    artifact = convert(network(), verify=True, image_input=image)
-    feature = spec(artifact).description.input[0].type.imageType
-    assert (feature.height, feature.width) == (8, 8)
-    assert artifact.verification is not None
-    assert artifact.verification.verdict == "unverified"
-    with pytest.raises(EdgekitError, match="no image"):
-        convert(network(), image_input={**image, "colour": "grayscale", "bias": 0})
 
 
 def test_ports_of_other_dtypes_and_ranks():

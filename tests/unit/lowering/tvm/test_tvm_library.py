@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
+import json
+import platform
 import shutil
 import struct
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -115,7 +118,7 @@ def test_a_library_for_aarch64() -> None:
 
 
 def test_a_triple_without_a_linker_is_refused() -> None:
-    from edgekit.lowering.tvm.compile import linker
+    from edgekit.lowering.tvm.link import linker
 
     if importlib.util.find_spec("ziglang") is not None:
         pytest.skip("ziglang links for every triple")
@@ -134,3 +137,95 @@ def test_a_missing_tuning_log_is_refused() -> None:
     with pytest.raises(EdgekitError) as caught:
         api.convert(small_model(), "tvm", options={"tuning_log": "missing.jsonl"}, verify=False)
     assert caught.value.diagnostics[0].code == "EK204"
+
+
+def test_a_library_says_which_cpu_it_needs() -> None:
+    plain, wide = (_needs({"cpu": cpu}) for cpu in ("x86-64", "x86-64-v4"))
+    assert plain["features"] == []
+    assert {"avx2", "fma", "avx512f"} <= set(wide["features"])
+    assert wide["line"] == "flags"
+
+
+def _needs(options: dict[str, str]) -> Any:
+    library = api.convert(
+        small_model(), "tvm", options={"triple": "x86_64-linux-gnu", **options}, verify=False
+    )
+    text = library.files[0].read()
+    start = text.index(b'"needs": ') + len(b'"needs": ')
+    return json.JSONDecoder().raw_decode(text[start : start + 4096].decode(errors="replace"))[0]
+
+
+def test_a_library_for_a_better_cpu_is_refused_before_it_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    artifact = api.convert(small_model(), "tvm", verify=False)
+    (tmp_path / "cpuinfo").write_text("flags\t\t: fpu sse2\nFeatures\t: fp\n")
+    monkeypatch.setattr("edgekit.runners.tvm.CPUINFO", tmp_path / "cpuinfo")
+    with runner_for("tvm", isolate=False) as runner, pytest.raises(EdgekitError) as caught:
+        runner.ports(artifact.files[0].payload)
+    (problem,) = caught.value.diagnostics
+    assert problem.code == "EK525"
+    assert problem.data["missing"]
+    monkeypatch.setattr("edgekit.runners.tvm.CPUINFO", tmp_path / "missing")  # as on other systems
+    with runner_for("tvm", isolate=False) as runner:
+        assert runner.ports(artifact.files[0].payload).inputs
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="names CPUs of x86-64")
+def test_a_generic_library_is_run_and_one_for_a_better_cpu_is_not() -> None:
+    generic = api.convert(small_model(), "tvm", options={"cpu": "generic"}).verification
+    assert generic is not None
+    assert generic.verdict == "verified"
+    from edgekit.lowering.tvm.compile import target_of
+    from edgekit.lowering.tvm.features import runs_here
+    from edgekit.lowering.tvm.options import TvmOptions
+
+    assert runs_here(target_of(TvmOptions(cpu="x86-64")))
+    if runs_here(target_of(TvmOptions(cpu="sapphirerapids"))):
+        pytest.skip("this machine has all that the test wants to be missing")
+    better = api.convert(small_model(), "tvm", options={"cpu": "sapphirerapids"}).verification
+    assert better is not None
+    assert better.verdict == "unverified"
+    assert "cannot run on this one" in (better.reason or "")
+
+
+ANDROID = "aarch64-linux-android"
+
+
+def test_android_needs_a_named_ndk(tmp_path: Path) -> None:
+    with pytest.raises(EdgekitError) as caught:
+        api.convert(small_model(), "tvm", options={"triple": ANDROID}, verify=False)
+    assert caught.value.diagnostics[0].code == "EK501"
+    assert "--ndk" in (caught.value.diagnostics[0].help or "")
+    with pytest.raises(EdgekitError) as caught:
+        api.convert(small_model(), "tvm", options={"triple": ANDROID, "ndk": str(tmp_path)}, verify=False)
+    assert caught.value.diagnostics[0].code == "EK204"
+
+
+@pytest.mark.parametrize("triple", [ANDROID, ANDROID + "24"])
+def test_the_compiler_of_an_ndk_is_found(triple: str, tmp_path: Path) -> None:
+    from edgekit.lowering.tvm.link import linker
+
+    clang = tmp_path / "toolchains/llvm/prebuilt/linux-x86_64/bin" / f"{ANDROID}24-clang"
+    clang.parent.mkdir(parents=True)
+    clang.touch()
+    assert linker(triple, str(tmp_path)) == [str(clang)]
+
+
+@pytest.mark.parametrize(
+    ("device", "words"), [("opencl", b"__kernel void"), ("metal", b"kernel void"), ("cuda", b"__global__")]
+)
+def test_code_of_a_device_is_compiled_only(device: str, words: bytes) -> None:
+    artifact = api.convert(small_model(), "tvm", options={"device": device})
+    assert words in artifact.files[0].read()
+    verdict = artifact.verification
+    assert verdict is not None
+    assert verdict.verdict == "unverified"
+    assert "compiled only" in (verdict.reason or "")
+
+
+def test_a_model_that_a_device_does_not_take_is_refused() -> None:
+    from edgekit.lowering.tvm.compile import no_code
+
+    [problem] = no_code("opencl", ValueError("\n  InternalError: no\n")).diagnostics
+    assert (problem.code, problem.notes) == ("EK503", ("ValueError: InternalError: no",))

@@ -154,3 +154,25 @@ def test_epilogue_that_takes_part_of_the_result(check: Check, weight: Weight) ->
     check(lambda b, x: b.emit_te(part, x, weight(1, (8, 6))), [((7, 8), "float32")])
     check(lambda b, x: b.emit_te(mirrored, x, weight(1, (8, 6))), [((6, 8), "float32")])
     check(lambda b, x: b.emit_te(diagonal, x, weight(1, (8, 6))), [((6, 8), "float32")])
+
+
+@pytest.mark.parametrize(("outputs", "groups"), [(6, 2), (2, 2), (9, 1)])
+def test_a_guarded_factor_is_packed_with_its_guard(
+    outputs: int, groups: int, check: Check, fused: Callable[..., Any], target: Any
+) -> None:
+    """Transposed convolutions whose weights are no constants: padding is read nowhere, packed or not."""
+    from edgekit.lowering.tvm.kernels.products import conv_transpose
+    from edgekit.lowering.tvm.schedule.cpu import Cpu
+    from edgekit.lowering.tvm.schedule.function import schedule_program
+    from edgekit.lowering.tvm.schedule.graph import arranged_programs
+
+    attrs = {"strides": [1, 2], "pads": [1, 0, 1, 1], "dilations": [1, 1], "groups": groups, "extra": [0, 0]}
+
+    def build(builder: relax.BlockBuilder, x: Any, w: Any) -> Any:
+        return builder.emit_te(lambda a, b: conv_transpose(a, b, **attrs), x, w)
+
+    inputs = [((1, 2, 5, 4), "float32"), ((2, outputs // groups, 3, 3), "float32")]
+    check(build, inputs)
+    for program, constants, _ in arranged_programs(fused(build, inputs)).values():
+        result = schedule_program(program, constants, Cpu.of(target))
+        assert not any("left open" in why for _, why in result.declined)

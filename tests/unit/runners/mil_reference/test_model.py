@@ -135,7 +135,9 @@ def test_a_loop_that_does_not_end_is_ended(
     assert "does not end" in found.message
 
 
-def test_images_come_as_pixels_in_the_order_of_their_colours(ct: Any, save: Callable[..., Path]) -> None:
+def test_pictures_come_red_first_and_the_program_gets_its_own_order(
+    ct: Any, save: Callable[..., Path]
+) -> None:
     from coremltools.converters.mil import Builder as mb
 
     image = ct.ImageType(
@@ -146,7 +148,7 @@ def test_images_come_as_pixels_in_the_order_of_their_colours(ct: Any, save: Call
     (port,) = model.ports.inputs
     assert (port.dtype, port.shape) == (np.uint8, (1, 3, 2, 2))
     pixels = np.arange(12, dtype=np.uint8).reshape(1, 3, 2, 2)
-    wanted = pixels.astype(np.float32) / 2 + np.array([1, 2, 3], np.float32).reshape(3, 1, 1)
+    wanted = pixels[:, ::-1].astype(np.float32) / 2 + np.array([1, 2, 3], np.float32).reshape(3, 1, 1)
     (found,) = model.run({"x": pixels}).values()
     np.testing.assert_array_equal(found, wanted)
 
@@ -174,7 +176,8 @@ def test_a_classifier_gives_a_label_and_probabilities(
         lambda x: mb.softmax(x=x, axis=-1), {"x": (1, 3)}, classifier_config=ct.ClassifierConfig(labels)
     )
     model = MilModel(path)
-    label, scores = model.run({"x": np.log(np.array([[1, 6, 3]], np.float32))}).values()
+    label, scores, names = model.run({"x": np.log(np.array([[1, 6, 3]], np.float32))}).values()
+    assert names.tolist() == list(map(str, labels))
     assert label.item() == labels[1]
     assert label.shape == ()
     np.testing.assert_allclose(scores, [0.1, 0.6, 0.3], rtol=1e-6)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 
 from edgekit.lowering.tvm.adapter import Expr, tir
-from edgekit.lowering.tvm.schedule.expr import Stmt, Var, index, loads, map_loads, substitute
+from edgekit.lowering.tvm.schedule.expr import Stmt, Var, index, map_loads, substitute
 from edgekit.lowering.tvm.schedule.nest import (
     Loop,
     nested,
@@ -71,7 +71,7 @@ def _tile(plan: Plan, start: Var, block: Var) -> Stmt:
             return substitute(sums.right, places(at))
         around = [*(a.var for a in plan.packed.outer), block, *(a.var for a in sum_order(sums))]
         read = tir.BufferLoad(plan.packed.buffer, [*around, at[1] * tile.lanes + at[2]])
-        return map_loads(sums.right, lambda _: read)
+        return read if plan.packed.value is sums.right else map_loads(sums.right, lambda _: read)
 
     def add(at: list[Expr]) -> Stmt:
         product = substitute(sums.left, places(at)) * right(at)
@@ -108,7 +108,7 @@ def _packing(plan: Plan, packed: Packed) -> Stmt:
     block, place = variable("block"), variable("place")
     inner = sum_order(plan.sums)
     start = tile_start(block, plan.lane.size or 1, plan.tile.width)
-    value = substitute(loads(plan.sums.right)[0], {plan.lane.var: start + place})
+    value = substitute(packed.value, {plan.lane.var: start + place})
     indices = [*(a.var for a in packed.outer), block, *(a.var for a in inner), place]
     loops = [
         *(Loop(a.var, a.extent) for a in packed.outer),

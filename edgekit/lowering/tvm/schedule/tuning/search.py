@@ -1,135 +1,139 @@
-"""Measures the likeliest tiles of every contraction of a module."""
+"""Measures the likeliest tiles of the contractions of a module against what the rules choose."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from edgekit.lowering.tvm.adapter import tvm
 from edgekit.lowering.tvm.schedule.cpu import Cpu
-from edgekit.lowering.tvm.schedule.expr import is_buffer, number
-from edgekit.lowering.tvm.schedule.function import inlined_cheap, schedule_program
-from edgekit.lowering.tvm.schedule.graph import arranged_programs
-from edgekit.lowering.tvm.schedule.plan import plan_of, work_of
-from edgekit.lowering.tvm.schedule.rules.table import Task
-from edgekit.lowering.tvm.schedule.stage import Declined, Program, elements
-from edgekit.lowering.tvm.schedule.tile import candidates
-from edgekit.lowering.tvm.schedule.tuning.log import Decision, Trial, append
-from edgekit.lowering.tvm.schedule.workload import workload
+from edgekit.lowering.tvm.schedule.expr import Ranges, free_vars, index, is_buffer, number, substitute
+from edgekit.lowering.tvm.schedule.function import schedule_program
+from edgekit.lowering.tvm.schedule.tuning.jobs import Job
+from edgekit.lowering.tvm.schedule.tuning.log import WORTH, Decision, Trial, append, gains
+from edgekit.lowering.tvm.schedule.tuning.measure import NONE, Meter, OutOfTime
+from edgekit.lowering.tvm.schedule.tuning.message import Argument, Function
 
-TILES = 8
-"""How many of the tiles that the estimate likes best are measured."""
-RUNS = 9
+Link = Callable[[Any], bytes]
+"""Makes a shared library of what TVM compiled."""
 
 
 @dataclass(frozen=True)
-class Job:
-    """A function to tune.
+class Progress:
+    """How far tuning is.
 
     Attributes:
-        name: The function's name in the module.
-        work: Multiplications in one call, times the calls.
+        done: Measurements made.
+        planned: Measurements to make, those done included.
+        tuned: Functions for which something faster than the rule's choice is known.
+        functions: Functions that can be tuned.
+        gain: The largest gain so far, as a factor of the rule's speed.
+        seconds: Time left.
     """
 
-    name: str
-    program: Program
-    constants: frozenset[int]
-    workload: str
-    work: int
-    decisions: tuple[Decision, ...]
+    done: int
+    planned: int
+    tuned: int
+    functions: int
+    gain: float
+    seconds: float
 
 
-def jobs_of(mod: Any, target: Any) -> list[Job]:
-    """Lists the functions of a module that have a choice of tiles, those with the most work first."""
-    cpu = Cpu.of(target)
-    found: dict[str, Job] = {}
-    for name, (program, constants, calls) in arranged_programs(mod).items():
-        key = workload(program, constants)
-        choices = _choices(program, constants, cpu)
-        if choices is None or key in found:
-            continue
-        work, decisions = choices
-        found[key] = Job(name, program, constants, key, work * calls, decisions)
-    return sorted(found.values(), key=lambda job: (-job.work, job.workload))
+@dataclass(frozen=True)
+class Search:
+    """What does not change while tuning.
 
-
-def _choices(
-    program: Program, constants: frozenset[int], cpu: Cpu
-) -> tuple[int, tuple[Decision, ...]] | None:
-    if any(number(d) is None for p in program.params if is_buffer(p) for d in p.ty.shape):
-        return None
-    program = inlined_cheap(program)
-    for position in range(len(program.stages)):
-        plan = plan_of(Task(program, position, constants, cpu))
-        if isinstance(plan, Declined):
-            continue
-        tiles = candidates(work_of(plan.sums, plan.row, plan.lane), cpu)[:TILES]
-        first = plan.columns_first
-        decisions = [Decision(t.rows, t.vectors, first) for t in tiles]
-        decisions += [Decision(t.rows, t.vectors, not first) for t in tiles[: TILES // 2]]
-        return elements(plan.sums.stage.axes) or 0, tuple(decisions)
-    return None
-
-
-def search(
-    jobs: list[Job],
-    target: Any,
-    seconds: float,
-    known: list[Trial],
-    log: Path,
-    progress: Callable[[int, int], None],
-) -> list[Trial]:
-    """Measures decisions until all are measured or the time is over.
-
-    Functions take turns, so that each has its likeliest tiles measured before one has all. What the log
-    holds already is not measured again.
-
-    Returns:
-        The new trials, which are also appended to the log.
+    Attributes:
+        target: The target of the functions.
+        link: Makes libraries.
+        log: Gets each measurement.
+        end: When to stop, in the seconds of `time.monotonic`.
+        progress: Is told of each measurement.
     """
-    done = {(t.workload, t.decision) for t in known if t.target == str(target)}
-    rounds = zip_longest(*([(job, d) for d in job.decisions] for job in jobs))
-    todo = [pair for turn in rounds for pair in turn if pair and (pair[0].workload, pair[1]) not in done]
-    end = time.monotonic() + seconds
-    new: list[Trial] = []
-    for job, decision in todo:
-        if time.monotonic() >= end:
-            break
-        trial = Trial(job.workload, str(target), decision, _measured(job, asdict(decision), target))
-        append(log, trial)
-        new.append(trial)
-        progress(len(new), len(todo))
-    return new
+
+    target: Any
+    link: Link
+    log: Path
+    end: float
+    progress: Callable[[Progress], None]
+
+    def run(self, jobs: list[Job], known: list[Trial]) -> list[Trial]:
+        """Measures decisions until all are measured or the time is over.
+
+        Functions take turns, so that each has its likeliest tiles measured before one has all. What is known
+        is not measured again. Only whole measurements enter the log: the end of the time ends the process
+        that makes one.
+
+        Returns:
+            The new trials.
+        """
+        done = {(t.workload, t.decision) for t in known}
+        rounds = zip_longest(*([(job, d) for d in job.decisions] for job in jobs))
+        todo = [pair for turn in rounds for pair in turn if pair and (pair[0].workload, pair[1]) not in done]
+        new: list[Trial] = []
+        if not todo:
+            return new
+        self._tell(jobs, known, new, len(todo))
+        rules: dict[str, Function | None] = {}
+        with Meter(self.end) as meter:
+            for job, decision in todo:
+                if job.workload not in rules:
+                    rules[job.workload] = self._built(job, None)
+                try:
+                    new.append(self._trial(job, decision, rules[job.workload], meter))
+                except OutOfTime:
+                    break
+                append(self.log, new[-1])
+                self._tell(jobs, known, new, len(todo))
+        return new
+
+    def _tell(self, jobs: list[Job], known: list[Trial], new: list[Trial], planned: int) -> None:
+        better = gains([*known, *new]).values()
+        best = max((t.gain for t in better), default=1.0)
+        left = max(0.0, self.end - time.monotonic())
+        self.progress(Progress(len(new), planned, len(better), len(jobs), best, left))
+
+    def _trial(self, job: Job, decision: Decision, rule: Function | None, meter: Meter) -> Trial:
+        """Measures a decision; again if it seems to be the better one, and then the smaller gain counts."""
+        candidate = self._built(job, decision)
+
+        def once() -> Trial:
+            answer = NONE if rule is None or candidate is None else meter.compare(rule, candidate)
+            times = (answer.candidate, answer.rule)
+            return Trial(job.workload, str(self.target), tvm.__version__, decision, *times)
+
+        first = once()
+        return min(first, once(), key=lambda t: t.gain) if first.gain >= WORTH else first
+
+    def _built(self, job: Job, decision: Decision | None) -> Function | None:
+        """Compiles a function with a decision, or with the rule's own choice; None if TVM cannot.
+
+        Raises:
+            OutOfTime: If the time is over.
+        """
+        if time.monotonic() >= self.end:
+            raise OutOfTime
+        chosen = None if decision is None else asdict(decision)
+        func = schedule_program(job.program, job.constants, Cpu.of(self.target), chosen).func
+        module = tvm.IRModule({"main": func.with_attr("global_symbol", "main")})
+        try:
+            library = self.link(tvm.compile(module, target=self.target))
+        except (RuntimeError, ValueError, TypeError):  # what TVM's errors derive from
+            return None
+        return Function(library, tuple(map(_argument, func.params)))
 
 
-def _measured(job: Job, decision: Mapping[str, Any], target: Any) -> float | None:
-    """Compiles a function with a decision and times it; the fastest of some calls, in microseconds."""
-    result = schedule_program(job.program, job.constants, Cpu.of(target), decision)
-    function = result.func.with_attr("global_symbol", "main")
-    try:
-        built = tvm.compile(tvm.IRModule({"main": function}), target=target)
-    except tvm.TVMError:
-        return None
-    rng = np.random.default_rng(0)
-    values = [tvm.runtime.tensor(_values(rng, p)) for p in function.params]
-    call = built["main"]
-    best = float("inf")
-    for _ in range(RUNS):
-        start = time.perf_counter()
-        call(*values)
-        best = min(best, time.perf_counter() - start)
-    return round(best * 1e6, 3)
+def _argument(parameter: Any) -> Argument:
+    """Describes a parameter; sizes of run time are taken as 1."""
+    if not is_buffer(parameter):
+        return Argument(None)
+    return Argument(tuple(map(_size, parameter.ty.shape)), str(parameter.ty.dtype))
 
 
-def _values(rng: np.random.Generator, buffer: Any) -> Any:
-    shape = [int(d) for d in buffer.ty.shape]
-    dtype = np.dtype(str(buffer.ty.dtype))
-    if dtype.kind == "f":
-        return rng.standard_normal(shape).astype(dtype)
-    return rng.integers(0, 2, shape).astype(dtype)
+def _size(size: Any) -> int:
+    found = number(Ranges().simplify(substitute(size, {v: index(1) for v in free_vars(size)})))
+    return 1 if found is None else found

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgekit.report.describe.macs import ONNX, TFLITE, Operation, count
+from edgekit.compat.macs import ONNX, TFLITE, Operation, count
 
 
 def onnx(

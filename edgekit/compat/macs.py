@@ -60,12 +60,27 @@ ONNX: dict[str, Count] = {}
 TFLITE: dict[str, Count] = {}
 """Formulas for builtin ops."""
 
+COREML: dict[str, Count] = {}
+"""Formulas for ops of MIL; operands in the order of `COREML_OPERANDS`."""
+
+COREML_OPERANDS: dict[str, tuple[str, ...]] = {
+    "conv": ("x", "weight"),
+    "conv_transpose": ("x", "weight"),
+    "linear": ("x", "weight"),
+    "matmul": ("x", "y"),
+    "rnn": ("x", "weight_ih", "weight_hh"),
+    "gru": ("x", "weight_ih", "weight_hh"),
+    "lstm": ("x", "weight_ih", "weight_hh"),
+    "scaled_dot_product_attention": ("query", "key", "value"),
+}
+"""Parameters of MIL's ops whose shapes a formula needs."""
+
 
 def count(table: Mapping[str, Count], operation: Operation) -> int | None:
     """Returns how many multiply-accumulate operations an op does.
 
     Args:
-        table: `ONNX` or `TFLITE`.
+        table: `ONNX`, `TFLITE` or `COREML`.
         operation: The op.
 
     Returns:
@@ -185,10 +200,20 @@ def _batch_matmul(op: Operation) -> int:
     return op.elements() * op.input(0)[-2 if op.attrs.get("adj_x") else -1]
 
 
+@_counts(TFLITE, "UNIDIRECTIONAL_SEQUENCE_LSTM")
+def _sequence_lstm(op: Operation) -> int:
+    """Steps times batch times the weights of all gates and of the projection (operands 1 to 8 and 16)."""
+    weights = sum(math.prod(op.input(i)) for i in (*range(1, 9), 16) if _given(op, i))
+    return math.prod(op.input(0)[:-1]) * weights
+
+
+def _given(op: Operation, index: int) -> bool:
+    return index < len(op.inputs) and op.inputs[index] is not None
+
+
 @_counts(
     TFLITE,
     "CONV_3D_TRANSPOSE",
-    "UNIDIRECTIONAL_SEQUENCE_LSTM",
     "BIDIRECTIONAL_SEQUENCE_LSTM",
     "UNIDIRECTIONAL_SEQUENCE_RNN",
     "BIDIRECTIONAL_SEQUENCE_RNN",
@@ -201,5 +226,47 @@ def _batch_matmul(op: Operation) -> int:
     "CALL_ONCE",
 )
 def _not_derived_tflite(op: Operation) -> int:
+    """They may multiply, as often as shapes alone do not tell."""
+    raise Unknown
+
+
+@_counts(COREML, "conv")
+def _mil_conv(op: Operation) -> int:
+    """Weights are [M, C / groups, kernel...]."""
+    return op.elements() * math.prod(op.input(1)[1:])
+
+
+@_counts(COREML, "conv_transpose")
+def _mil_conv_transpose(op: Operation) -> int:
+    """Weights are [C, M / groups, kernel...]."""
+    return math.prod(op.input(0)) * math.prod(op.input(1)[1:])
+
+
+@_counts(COREML, "linear")
+def _mil_linear(op: Operation) -> int:
+    """Weights are [M, C]."""
+    return op.elements() * op.input(1)[-1]
+
+
+@_counts(COREML, "matmul")
+def _mil_matmul(op: Operation) -> int:
+    return op.elements() * op.input(0)[-2 if op.attrs.get("transpose_x") is True else -1]
+
+
+@_counts(COREML, "rnn", "gru", "lstm")
+def _mil_recurrent(op: Operation) -> int:
+    """Steps times batch times the weights of both matrices; x is [steps, batch, C]."""
+    return math.prod(op.input(0)[:2]) * (math.prod(op.input(1)) + math.prod(op.input(2)))
+
+
+@_counts(COREML, "scaled_dot_product_attention")
+def _mil_attention(op: Operation) -> int:
+    """Both products: queries by keys, and their weights by values."""
+    query, key, value = op.input(0), op.input(1), op.input(2)
+    return math.prod(query[:-1]) * key[-2] * (query[-1] + value[-1])
+
+
+@_counts(COREML, "einsum", "while_loop", "cond")
+def _not_derived_mil(op: Operation) -> int:
     """They may multiply, as often as shapes alone do not tell."""
     raise Unknown

@@ -1,0 +1,1 @@
+"""Families of one-op models: one file per kind of op."""

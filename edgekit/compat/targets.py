@@ -1,0 +1,66 @@
+"""Targets by id or path, with the rules of this package."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+
+from edgekit.compat.rules import graph_rules, rules
+from edgekit.target import Shelf, Target, load_target, shelf
+
+
+def target(reference: str | Path, folders: Sequence[Path] = ()) -> Target:
+    """Loads a target.
+
+    Args:
+        reference: An id, or the path of a descriptor.
+        folders: Folders of the project's own descriptors, searched before ours.
+
+    Returns:
+        The target, resolved.
+
+    Raises:
+        EdgekitError: EK208 for an unknown id, EK207 with every mistake of the descriptor, EK101.
+    """
+    return _loaded(reference, shelf(folders))
+
+
+@lru_cache(maxsize=512)
+def _loaded(reference: str | Path, on: Shelf) -> Target:
+    return load_target(reference, rules(), graph_rules(), on)
+
+
+def cpus_of(targets: Sequence[Target], folders: Sequence[Path] = ()) -> tuple[Target, ...]:
+    """Loads the targets that judge what falls back from others, and what falls back from these.
+
+    Args:
+        targets: The others.
+        folders: Folders of the project's own descriptors.
+
+    Raises:
+        EdgekitError: As `target`.
+    """
+    found: dict[str, Target] = {}
+    pending = [t.cpu for t in targets]
+    while pending:
+        id_ = pending.pop()
+        if id_ is not None and id_ not in found:
+            found[id_] = target(id_, folders)
+            pending.append(found[id_].cpu)
+    return tuple(found.values())
+
+
+def all_targets(folders: Sequence[Path] = (), *, families: bool = False) -> tuple[Target, ...]:
+    """Loads every target, by id.
+
+    Args:
+        folders: Folders of the project's own descriptors.
+        families: Whether those are given, too, that only exist to be extended.
+
+    Raises:
+        EdgekitError: EK207 for the first descriptor that is not valid.
+    """
+    on = shelf(folders)
+    found = [_loaded(id_, on) for id_ in on.files()]
+    return tuple(t for t in found if families or not t.abstract)

@@ -1,0 +1,1 @@
+"""Rounding rules by family of ops; each module registers its own."""

@@ -1,0 +1,1 @@
+"""Translations by family; each module registers its own."""
