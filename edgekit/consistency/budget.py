@@ -168,6 +168,7 @@ class Account:
             "accuracy": [row.to_dict() for row in forms],
             "judged": {"samples": len(data.judge), "held_out": data.is_held_out, "problem": self.problem},
             "steps": [step.to_dict() for step in tuned.steps] if self.wanted.tries else [],
+            "apart": [asdict(one) for one in self.bench.apart],
             "sensitivity": [layer.to_dict() for layer in tuned.layers],
             "kept": [layer.to_dict() for layer in tuned.kept],
             "weights_kept": tuned.weights_kept,
