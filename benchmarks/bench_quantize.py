@@ -32,19 +32,21 @@ The same float models and the same {calibration} calibration samples, in one run
 *Accuracy* is on labels of samples that did not calibrate: top-1, for the detector F1; *SQNR* is of the worst
 output against the float `.tflite` on the same samples. *Latency* is the median of one inference in LiteRT on
 one thread, the artifacts of a model taking turns. Inputs are in NHWC, integers inside; public inputs and
-outputs are float32, but int8 where a tool makes them so (ai-edge-quantizer).
+outputs are float32 unless a tool makes them int8: such a file is compared with ours that has int8 too.
 
-- `edgekit`: `edgekit quantize`, scheme `int8`, min-max, no options; `edgekit, options`: with
-  `--equalise --bias-correction --require-full-integer`, judged on a third of the calibration samples.
+- `edgekit`: `edgekit quantize`, scheme `int8`, min-max, no options; `edgekit, int8 i/o`: with `--integer-io`;
+  `edgekit, options`: with `--equalise --bias-correction --require-full-integer`, judged on a third of the
+  calibration samples.
 - `tensorflow`: `tf.lite.TFLiteConverter`, `TFLITE_BUILTINS_INT8`, on the Keras model, or on the SavedModel
   that onnx2tf makes of the ONNX file.
-- `ai-edge-quantizer`: its recipe `static_wi8_ai8` on edgekit's float `.tflite`.
+- `ai-edge-quantizer`: its recipe `static_wi8_ai8` on edgekit's float `.tflite`. Its calibration averages ranges
+  over the samples with weights that fade, and so cuts off more than min-max does.
 
 `python benchmarks/bench_quantize.py --onnx2tf PYTHON --aeq PYTHON --page docs/benchmarks-quantize.md` writes
 this page. The gesture models and their tables are those of the optional corpus.
 
 """
-_HEAD = "| model | tool | accuracy | SQNR dB | latency ms | size kB |\n|---|---|---|---|---|---|\n"
+_HEAD = "| model | tool | i/o | accuracy | SQNR dB | latency ms | size kB |\n|---|---|---|---|---|---|---|\n"
 
 
 @dataclass(frozen=True)
@@ -158,6 +160,13 @@ def _real(values: np.ndarray, port: dict[str, Any]) -> np.ndarray:
     return values if values.dtype == np.float32 else ((values.astype(np.float32) - zero) * scale)
 
 
+def public_dtype(path: Path) -> str:
+    """Returns the dtype of the first input of a file."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    return np.dtype(Interpreter(model_path=str(path)).get_input_details()[0]["dtype"]).name
+
+
 def sqnr(reference: list[np.ndarray], actual: list[np.ndarray]) -> float:
     """Signal to noise of the worst output, in dB."""
     noises = [
@@ -186,23 +195,26 @@ def made(subject: Subject, folder: Path, args: argparse.Namespace) -> Iterator[t
     yield "float", float_file
     options = {
         "edgekit": {},
+        "edgekit, int8 i/o": {"integer_io": True},
         "edgekit, options": {"equalise": True, "bias_correction": True, "require_full_integer": True},
     }
     for tool, more in options.items():
-        path = folder / f"{tool.replace(', ', '-')}.tflite"
+        path = folder / f"{tool.replace(', ', '-').replace('/', '')}.tflite"
         path.write_bytes(api.quantize(model, **given, **more).model_file.read())
         yield tool, path
     native = subject.native
     if native is None and args.onnx2tf:
         native = folder / "saved_model"
         flags = ["fixed"] if subject.is_open else []
-        peer(args.onnx2tf, "onnx2tf_saved_model.py", subject.source, native, *flags)
+        if not native.exists():
+            peer(args.onnx2tf, "onnx2tf_saved_model.py", subject.source, native, *flags)
     for tool, python, script, source in (
         ("tensorflow", sys.executable, "ptq_tensorflow.py", native),
         ("ai-edge-quantizer", args.aeq, "ptq_ai_edge_quantizer.py", float_file),
     ):
         path = folder / f"{tool}.tflite"
-        why = "absent" if python is None or source is None else peer(python, script, source, samples, path)
+        can = python is not None and source is not None and not path.exists()
+        why = peer(python, script, source, samples, path) if can else "absent"
         if path.exists():
             yield tool, path
         else:
@@ -224,7 +236,7 @@ def measure(subject: Subject, args: argparse.Namespace) -> list[dict[str, Any]]:
     """Returns one record for each tool."""
     folder = args.folder / subject.name.replace(" ", "_")
     folder.mkdir(parents=True, exist_ok=True)
-    for old in folder.glob("*.tflite"):
+    for old in folder.glob("*.tflite") if not args.reuse else ():
         old.unlink()
     artifacts = dict(made(subject, folder, args))
     from edgekit import api
@@ -243,6 +255,7 @@ def measure(subject: Subject, args: argparse.Namespace) -> list[dict[str, Any]]:
             "sqnr_db": sqnr(outputs["float"], outputs[tool]),
             "latency_ms": times[tool],
             "size": path.stat().st_size,
+            "io": public_dtype(path),
         }
         records.append(record)
         print(json.dumps(record), flush=True)
@@ -253,9 +266,10 @@ def verdicts(records: Sequence[dict[str, Any]]) -> list[str]:
     """Says where ours is less accurate or slower than a peer by more than is allowed."""
     lines = []
     for record in records:
-        if record["tool"] in ("float", "edgekit", "edgekit, options"):
+        if record["tool"] == "float" or record["tool"].startswith("edgekit"):
             continue
-        ours = next(r for r in records if r["model"] == record["model"] and r["tool"] == "edgekit")
+        same = "edgekit" if record["io"] == "float32" else "edgekit, int8 i/o"  # copies of float32 cost too
+        ours = next(r for r in records if r["model"] == record["model"] and r["tool"] == same)
         points = 100 * (record["accuracy"] - ours["accuracy"])
         times = ours["latency_ms"] / record["latency_ms"]
         if points > WORST:
@@ -272,7 +286,7 @@ def page(records: Sequence[dict[str, Any]]) -> str:
     for r in records:
         noise = "inf" if math.isinf(r["sqnr_db"]) else f"{r['sqnr_db']:.1f}"
         lines.append(
-            f"| {r['model']} ({r['samples']}) | {r['tool']} | {100 * r['accuracy']:.2f} | {noise} "
+            f"| {r['model']} ({r['samples']}) | {r['tool']} | {r['io']} | {100 * r['accuracy']:.2f} | {noise} "
             f"| {r['latency_ms']:.4f} | {r['size'] / 1e3:.1f} |\n"
         )
     found = verdicts(records) or ["nowhere"]
@@ -289,6 +303,7 @@ def main() -> int:
     parser.add_argument(
         "--aeq", metavar="PYTHON", help="interpreter of an environment with ai-edge-quantizer"
     )
+    parser.add_argument("--reuse", action="store_true", help="take what peers made in an earlier run")
     parser.add_argument("--seconds", type=float, default=3.0, help="latency measurement per artifact")
     parser.add_argument(
         "--folder", type=Path, default=Path(tempfile.gettempdir()) / "edgekit-benchmarks-int8"
