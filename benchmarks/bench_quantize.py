@@ -39,8 +39,8 @@ outputs are float32 unless a tool makes them int8: such a file is compared with 
   calibration samples.
 - `tensorflow`: `tf.lite.TFLiteConverter`, `TFLITE_BUILTINS_INT8`, on the Keras model, or on the SavedModel
   that onnx2tf makes of the ONNX file.
-- `ai-edge-quantizer`: its recipe `static_wi8_ai8` on edgekit's float `.tflite`. Its calibration averages ranges
-  over the samples with weights that fade, and so cuts off more than min-max does.
+- `ai-edge-quantizer`: its recipe `static_wi8_ai8` on edgekit's float `.tflite`. Its calibration averages
+  ranges over the samples with weights that fade, and so cuts off more than min-max does.
 
 `python benchmarks/bench_quantize.py --onnx2tf PYTHON --aeq PYTHON --page docs/benchmarks-quantize.md` writes
 this page. The gesture models and their tables are those of the optional corpus.
@@ -286,8 +286,8 @@ def page(records: Sequence[dict[str, Any]]) -> str:
     for r in records:
         noise = "inf" if math.isinf(r["sqnr_db"]) else f"{r['sqnr_db']:.1f}"
         lines.append(
-            f"| {r['model']} ({r['samples']}) | {r['tool']} | {r['io']} | {100 * r['accuracy']:.2f} | {noise} "
-            f"| {r['latency_ms']:.4f} | {r['size'] / 1e3:.1f} |\n"
+            f"| {r['model']} ({r['samples']}) | {r['tool']} | {r['io']} | {100 * r['accuracy']:.2f} "
+            f"| {noise} | {r['latency_ms']:.4f} | {r['size'] / 1e3:.1f} |\n"
         )
     found = verdicts(records) or ["nowhere"]
     limits = f"more than {WORST} points less accurate, or more than {SLOWEST} times as long, as a peer"
