@@ -100,8 +100,9 @@ def coreml_flags(body: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option(
             "--compress-weights",
-            metavar="int8[:BLOCK]|int4[:BLOCK]|palettize[:BITS[:GROUP]]|prune[:FRACTION]",
-            help="Core ML: how weights are stored.",
+            metavar="KIND[:N]",
+            help="Core ML: how weights are stored: int8[:BLOCK], int4[:BLOCK], palettize[:BITS[:GROUP]] or "
+            "prune[:FRACTION].",
         ),
     )
     for flag in reversed(flags):

@@ -299,6 +299,16 @@ def test_a_layer_that_is_kept_is_named_and_full_integers_are_refused():
     assert any(d.code == "EK401" and "on request" in d.message for d in artifact.diagnostics)
 
 
+def test_a_model_of_which_nothing_has_a_kernel_says_so():
+    nodes = [helper.make_node("HardSwish", ["x"], ["y"], name="swish")]
+    values = [helper.make_tensor_value_info(n, TensorProto.FLOAT, [1, 8]) for n in ("x", "y")]
+    graph = helper.make_graph(nodes, "alone", values[:1], values[1:])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
+    data = [{"x": np.linspace(-3, 3, 8, dtype=np.float32)[None]}]
+    artifact = api.quantize(model, "tflite", scheme="int16x8", calibrate=data, verify=False)
+    assert any(d.code == "EK401" and "no kernel for int16" in d.message for d in artifact.diagnostics)
+
+
 def recurrent():
     rng = np.random.default_rng(0)
     weights = {

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+
 from edgekit.diagnostics import Diagnostic
 from edgekit.lowering.ledger import Subgraph, TensorMap, Value
 from edgekit.lowering.tflite.integer.edges import integer_io
@@ -12,7 +14,7 @@ from edgekit.lowering.tflite.integer.exact import write_out
 from edgekit.lowering.tflite.integer.fuse import Fusion
 from edgekit.lowering.tflite.integer.hoist import SHIFT, as_int8, hoist
 from edgekit.lowering.tflite.integer.islands import Island, diagnostics, islands, nothing_quantised
-from edgekit.lowering.tflite.integer.rules import INT8, INT16, UINT8
+from edgekit.lowering.tflite.integer.rules import INT8, INT16, RULES, UINT8
 
 SIGNED = (INT8, INT16)
 UNSIGNED = (UINT8,)
@@ -25,7 +27,8 @@ class Integers:
     Attributes:
         graph: The graph, without markers.
         fused: How many ops compute in integers.
-        islands: What stays in float, with the reasons; empty where nothing computes in integers.
+        islands: What stays in float, with the reasons; where nothing computes in integers, only the ops that
+            would.
         now: What a value of the former graph became, where it is another.
         shifted: What became of values that were uint8, before `now`.
     """
@@ -70,13 +73,29 @@ def to_integers(
     fusion = Fusion(hoist(signed, kinds), exact, kinds)
     made = fusion.run()
     if not (fusion.fused and fusion.is_sound):
-        return Integers(write_out(graph))
+        return Integers(write_out(graph), 0, _all_in_float(fusion))
     now = dict(fusion.now)
     if public:
         made, edges = integer_io(made)
         now |= edges
     made = write_out(made)
     return Integers(made, fusion.fused, islands(made, fusion.reasons), now, shifted)
+
+
+_UNSOUND = "another op reads integers as numbers, which kernels for integers would take for reals"
+
+
+def _all_in_float(fusion: Fusion) -> tuple[Island, ...]:
+    """Names the ops that would compute in integers, of a graph in which none does."""
+    reasons = fusion.reasons
+    if not fusion.is_sound:
+        hosts = [op for op in fusion.graph.ops if op.op in RULES and op.outputs[0].dtype == np.float32]
+        reasons = {**{op.outputs[0]: _UNSOUND for op in hosts}, **reasons}
+    return tuple(
+        Island(op.op, op.origin, reasons[op.outputs[0]])
+        for op in fusion.graph.ops
+        if op.outputs[0] in reasons
+    )
 
 
 __all__ = ["Integers", "Island", "to_integers"]
