@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from edgekit.compat.candidate import Candidate
     from edgekit.compat.check import Compatibility
     from edgekit.consistency.pareto import Point
+    from edgekit.consistency.proof import Proof
     from edgekit.lowering.backends import Recipe
     from edgekit.quantize import Numerics
     from edgekit.target import Target
@@ -261,7 +262,7 @@ def quantize(
         auto: Search until `max_drop` holds (1 % if it is not given): options first, then layers in float.
         max_drop: The largest share of right answers, of agreeing answers or of noise that may be lost.
         sensitivity: Rank the layers by what they cost.
-        require_full_integer: Refuse a model of which an op would stay in float (TFLite).
+        require_full_integer: Refuse a model of which an op would stay in float (TFLite, TVM).
         integer_io: Give public inputs and outputs as integers (TFLite).
         exact_functions: Look functions such as HARD_SWISH up in tables where kernels are not exact (TFLite).
         io_layout: `source` keeps the layout of public inputs and outputs; `nhwc` changes image-like ones.
@@ -285,6 +286,7 @@ def quantize(
             EK402 if full integers are required and not possible, EK204 for an unknown scheme or method, else
             as `convert`.
     """
+    from edgekit.compat.numerics import scheme_for
     from edgekit.consistency import budget
     from edgekit.consistency.auto import Wanted, tune
     from edgekit.consistency.post_training import Wish, floats
@@ -298,7 +300,7 @@ def quantize(
     backend = backend or (chip.dialect if chip else "tflite")
     wish = Wish.of(
         backend,
-        scheme or (chip.numerics.scheme if chip else None) or "int8",
+        scheme_for(scheme, chip),
         method=method,
         percentile=percentile,
         block_size=block_size,
@@ -313,7 +315,8 @@ def quantize(
         "exact_functions": exact_functions,
     }
     integer = {name: True for name, on in asked.items() if on} | dict(options or {})
-    if backend != "tflite" and not asked.keys().isdisjoint(integer):
+    known = {"tflite": asked.keys(), "tvm": {"require_full_integer"}}.get(backend, ())
+    if not (asked.keys() & integer.keys()) <= set(known):
         raise error("EK202", f"`{backend}` has no integer kernels to choose")
     full = bool(integer.get("require_full_integer"))
     wanted = Wanted(equalise, bias_correction, auto, limit, full, sensitivity)
@@ -413,7 +416,11 @@ def _numerics(chip: Target) -> Numerics:
     from edgekit.quantize import Numerics
 
     asked = chip.numerics
-    return Numerics(per_channel=asked.per_channel, symmetric_weights=asked.symmetric_weights)
+    return Numerics(
+        per_channel=asked.per_channel,
+        symmetric_weights=asked.symmetric_weights,
+        power_of_two=asked.power_of_two,
+    )
 
 
 def _chip(target: str | Path) -> Target:
@@ -488,8 +495,9 @@ def agree(
 
     Args:
         found: What `check` gave.
-        oracle: `vela`.
-        program: Path of the tool; else its variable (`EDGEKIT_VELA`), the PATH and this Python are searched.
+        oracle: `vela` or `qnn`.
+        program: Path of the tool; else its variable (such as `EDGEKIT_VELA`), the PATH and this Python are
+            searched.
         progress: Called with the name of each stage as it starts.
 
     Returns:
@@ -506,7 +514,53 @@ def agree(
     tool = oracle_for(oracle, program=program)
     if progress:
         progress(oracle)
-    return tuple(compare(result.view.lowered, result.target, tool) for result in found.results)
+    file = found.candidate.path
+    return tuple(
+        compare(r.view.lowered, r.target, tool, file if r.view.form == "file" else None)
+        for r in found.results
+    )
+
+
+def fix(
+    found: Compatibility,
+    only: str | None = None,
+    *,
+    folders: Sequence[Path] = (),
+    progress: Progress | None = None,
+) -> tuple[Compatibility, tuple[Proof, ...], Model]:
+    """Rewrites what keeps a model off a target, and proves each rewrite by running both models.
+
+    Args:
+        found: What `check` said of one target.
+        only: The name of the one rewrite to try; all if `None`.
+        folders: Folders of the project's own descriptors.
+        progress: Called with the name of each stage as it starts.
+
+    Returns:
+        What the target says of the rewritten model, one proof for each rewrite that was kept, and the model
+        in an opset that ONNX Runtime executes.
+
+    Raises:
+        EdgekitError: EK205 unless one target was checked, EK204 for an unknown rewrite, EK202 for a file that
+            holds no model.
+    """
+    from edgekit.compat.check import check as judge_all
+    from edgekit.compat.fix import fix as rewrite
+    from edgekit.compat.targets import cpus_of
+    from edgekit.consistency.proof import prove
+    from edgekit.lowering.onnx.emit import executable
+
+    step = progress or (lambda stage: None)
+    if len(found.results) != 1:
+        raise error("EK205", "a model is fixed for one target", help="name it with `-t`")
+    target = found.results[0].target
+    cpus = cpus_of([target], folders)
+    step("fix")
+    fixed = rewrite(found.candidate, target, cpus, only)
+    step("prove")
+    proofs = prove(fixed)
+    again = judge_all(fixed.candidate, [target], cpus) if fixed.applied else found
+    return again, proofs, executable(fixed.model)
 
 
 def _candidate(
@@ -578,6 +632,7 @@ __all__ = [
     "agree",
     "check",
     "convert",
+    "fix",
     "load",
     "open",
     "pareto",

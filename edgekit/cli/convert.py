@@ -15,6 +15,7 @@ from edgekit.cli.console import Console, environment, write_text
 from edgekit.cli.frame import command as make
 from edgekit.cli.model_flags import model_flags
 from edgekit.cli.quantize_flags import quantize_flags, take
+from edgekit.cli.target import project_target
 from edgekit.diagnostics import Where, error
 from edgekit.report import Report, Subject
 from edgekit.report.formats import render
@@ -87,6 +88,7 @@ def convert(
 
     console.subject = Subject(Path(model).name or model)
     context = click.get_current_context()
+    target = project_target(target)
     backend = backend or dialect_of(target)
     check_owners(context, backend)
     if name == "quantize":
@@ -124,12 +126,13 @@ def dialect_of(target: str | None) -> str:
 
 
 def scheme_of(target: str | None) -> str:
-    """Returns the scheme that a target names; `int8` without one."""
+    """Returns the scheme that a target names; `int8` without a target."""
     if target is None:
         return "int8"
+    from edgekit.compat.numerics import scheme_for
     from edgekit.compat.targets import target as load_target
 
-    return load_target(target).numerics.scheme or "int8"
+    return scheme_for(None, load_target(target))
 
 
 def folder_word(backend: str, target: str | None) -> str:

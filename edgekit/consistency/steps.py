@@ -82,8 +82,14 @@ def allowed_of(codes: ir.Value | None) -> int:
 
 _WIDE = (ir.DataType.INT16, ir.DataType.UINT16)
 
+OFF_GRID, OFF_GRID_HALF = 0.05, 0.15
+"""Of a step: how far a value may lie beside the integers that it stands for. Where the scale is kept in
+float16, 127 steps are up to 0.06 off by its rounding, and the value is rounded once more."""
 
-def settle_integers(delta: Delta, step: float, pairs: Sequence[Pair], allowed: int = 1) -> Delta:
+
+def settle_integers(
+    delta: Delta, step: float, pairs: Sequence[Pair], allowed: int = 1, *, half: bool = False
+) -> Delta:
     """Counts the steps by which integer kernels differ; few may be off by more than is allowed.
 
     Args:
@@ -91,6 +97,7 @@ def settle_integers(delta: Delta, step: float, pairs: Sequence[Pair], allowed: i
         step: As `step_of` returned.
         pairs: The output of the source and the artifact, one pair per sample.
         allowed: Of `allowed_steps`.
+        half: Whether the artifact computes in float16 between its integers.
 
     Returns:
         The delta in steps: a tie if at most `FAR` of the elements differ by more than `allowed`.
@@ -108,7 +115,8 @@ def settle_integers(delta: Delta, step: float, pairs: Sequence[Pair], allowed: i
     note = f"{one} of {errors.size} elements differ by one quantisation step"
     note += f", {more} by up to {int(whole.max())}" if more else ""
     noted = replace(delta, notes=(*delta.notes, note))
-    if int((whole > allowed).sum()) > FAR * errors.size or (np.abs(errors - whole) > 0.05).any():
+    far = int((whole > allowed).sum())
+    if far > FAR * errors.size or (np.abs(errors - whole) > (OFF_GRID_HALF if half else OFF_GRID)).any():
         return noted
     return replace(noted, status=Status.TIE, reason=None)
 

@@ -137,7 +137,8 @@ class _Work:
         self, deltas: list[Delta], actual: Sequence[Mapping[str, Array]]
     ) -> tuple[list[Delta], tuple[LayerDelta, ...]]:
         """Looks at every layer with integer kernels alone, where the artifact or the source has such."""
-        work = layers.LayerWork.of(self.model, self.artifact, self.oracle, self.reference)
+        worst = [d.worst_sample or 0 for d in deltas if d.status is Status.DIFFER]
+        work = layers.LayerWork.of(self.model, self.artifact, self.oracle, self.reference, worst)
         if work is None:
             return deltas, ()
         settled = [
@@ -215,7 +216,8 @@ class _Work:
         if step is not None:
             if not is_integer:
                 return steps.settle(delta, step, pairs)
-            settled = steps.settle_integers(delta, step, pairs, steps.allowed_steps(self.model, delta.tensor))
+            allowed, half = steps.allowed_steps(self.model, delta.tensor), self.artifact.recipe.get("fp16")
+            settled = steps.settle_integers(delta, step, pairs, allowed, half=bool(half))
             function = tail.function_of(self.model, delta.tensor)
             if settled.status.holds or function is None:
                 return settled

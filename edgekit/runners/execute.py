@@ -131,7 +131,7 @@ class ArtifactRunner:
     def _labels(self, results: Mapping[str, Array]) -> dict[str, Array]:
         """Returns the labels that classifiers name, under the names of their outputs in the artifact."""
         named = [b.classes.label for b in self._artifact.output_bindings if b.classes is not None]
-        return {label: results[label] for label in named}
+        return {label: results[label].astype(str) for label in named}
 
     def start(self) -> None:
         """Starts the runtime; it boots while the caller does other things."""

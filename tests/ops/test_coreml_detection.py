@@ -101,3 +101,15 @@ def test_columns_become_an_image(coreml, rng, image, block, attrs):
 def test_determinants(coreml, rng, shape):
     coreml.check("Det", [rng.random(shape, np.float32)], atol=1e-5)
     assert "5 x 5" in coreml.refused("Det", [rng.random((5, 5), np.float32)])
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize(("group", "offset_group"), [(1, 1), (2, 2), (1, 2)])
+def test_deformable_convolution(coreml, rng, masked, group, offset_group):
+    x = rng.random((2, 4, 6, 6), np.float32)
+    w = rng.standard_normal((6, 4 // group, 3, 3)).astype(np.float32)
+    offset = rng.uniform(-2, 2, (2, offset_group * 18, 3, 3)).astype(np.float32)
+    bias = rng.random(6, np.float32)
+    mask = [rng.random((2, offset_group * 9, 3, 3), np.float32)] if masked else []
+    attrs = {"group": group, "offset_group": offset_group, "strides": [2, 2], "pads": [1, 1, 1, 1]}
+    coreml.check("DeformConv", [x, w, offset, bias, *mask], attrs, const=(1, 3), atol=1e-5, opset=22)

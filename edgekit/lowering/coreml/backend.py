@@ -15,7 +15,9 @@ from edgekit.lowering.coreml import package
 from edgekit.lowering.coreml.bindings import Bindings
 from edgekit.lowering.coreml.builder import CoreMlBuilder
 from edgekit.lowering.coreml.classes import classes_of, scores_note
+from edgekit.lowering.coreml.codes import PAIR
 from edgekit.lowering.coreml.emit import Emission, emit
+from edgekit.lowering.coreml.fuse import fuse
 from edgekit.lowering.coreml.infer import Inference
 from edgekit.lowering.coreml.option_types import CoreMlOptions
 from edgekit.lowering.coreml.options import parse
@@ -80,8 +82,12 @@ def build(source: Model, prepared: Prepared, recipe: Recipe) -> Artifact:
         input_bindings=bindings.inputs(),
         output_bindings=bindings.outputs(),
         tensor_map=_tensor_map(ported, emission, written),
-        origins={actual: o for name, o in origins.items() if (actual := written.actual(name))},
-        recipe={**recipe.to_dict(), "fp16": options.precision != "fp32" or bool(options.states)},
+        origins={actual: o for name, o in origins.items() for actual in written.every(name)},
+        recipe={
+            **recipe.to_dict(),
+            "fp16": options.precision != "fp32" or bool(options.states),
+            "integer": any(op.op == PAIR for op in ported.main.ops),
+        },
         versions=versions("onnx", "onnx-ir", "coremltools"),
         diagnostics=(*diagnostics, *noted),
     )
@@ -115,8 +121,9 @@ def _lowered(model: Model, options: CoreMlOptions, recipe: Recipe) -> tuple[Subg
     lowered = lower_coreml(model, options, LowerOptions(recipe.allow_approximate, recipe.io_layout))
     if any(d.severity is Severity.ERROR for d in lowered.diagnostics):
         raise EdgekitError(*lowered.diagnostics)
-    check_ranks(lowered.main)
-    return lowered.main, lowered.diagnostics
+    main = fuse(lowered.main)
+    check_ranks(main)
+    return main, lowered.diagnostics
 
 
 def _tensor_map(ported: Ported, emission: Emission, written: package.Package) -> Mapping[str, Binding]:

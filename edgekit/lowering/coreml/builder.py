@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -38,6 +38,7 @@ class CoreMlBuilder(LedgerBuilder):
     Attributes:
         infer: MIL's own inference of dtypes and shapes.
         intervals: What is known of integer values beyond their dtype.
+        codes: The real values that integers were quantised from, and how.
     """
 
     table = TABLE
@@ -46,6 +47,7 @@ class CoreMlBuilder(LedgerBuilder):
         super().__init__()
         self.infer = infer
         self.intervals: dict[Value, Interval] = {}
+        self.codes: dict[Value, tuple[Value, Quant]] = {}
 
     def child(self) -> Self:
         """Returns an empty builder for a nested graph."""
@@ -198,7 +200,7 @@ class CoreMlBuilder(LedgerBuilder):
         if order == list(range(x.rank)):
             return x
         if x.data is not None:
-            return self.const(np.ascontiguousarray(x.data.transpose(order)))
+            return self.const(np.ascontiguousarray(x.data.transpose(order)), quant=_moved(x.quant, order))
         return self.op("transpose", x=x, perm=order)
 
     def reshape(self, x: Value, shape: Sequence[int | None]) -> Value:
@@ -297,6 +299,12 @@ class CoreMlBuilder(LedgerBuilder):
     def reduce(self, name: str, x: Value, axes: Sequence[int], *, keep: bool) -> Value:
         """Emits a reduction over axes counted from the front; over none it is the identity."""
         return self.op(name, x=x, axes=[int(a) for a in axes], keep_dims=keep) if axes else x
+
+
+def _moved(quant: Quant | None, order: Sequence[int]) -> Quant | None:
+    if quant is None or quant.axis is None:
+        return quant
+    return replace(quant, axis=order.index(quant.axis))
 
 
 def _broadcast(a: Value, b: Value) -> tuple[int, ...] | None:

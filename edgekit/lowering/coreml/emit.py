@@ -11,6 +11,7 @@ import numpy as np
 
 from edgekit.diagnostics import error
 from edgekit.lowering.coreml.builder import Slot
+from edgekit.lowering.coreml.codes import PAIR, WEIGHTS, emit_pair, emit_weight
 from edgekit.lowering.coreml.infer import constant, placeholder, state
 from edgekit.lowering.coreml.storage import require
 from edgekit.lowering.coreml.tools import mil
@@ -46,7 +47,7 @@ def emit(main: Subgraph, opset: Any, states: Collection[Value] = ()) -> Emission
     program = m.Program()
     with m.Function(inputs, opset_version=opset) as function:
         known = {v: function.inputs[names.of(v)] for v in main.inputs}
-        scope = _Scope(known, names)
+        scope = _Scope(known, names, int(opset.name.removeprefix("iOS")))
         for op in main.ops:
             scope.op(op)
         function.set_outputs([scope.find(v) for v in main.outputs])
@@ -105,6 +106,8 @@ class _Scope:
 
     known: dict[Value, Any]
     names: _Names | None
+    ios: int
+    weights: dict[Value, Any] = field(default_factory=dict)
 
     def find(self, value: Value) -> Any:
         if value not in self.known and value.data is not None:
@@ -129,8 +132,19 @@ class _Scope:
 
     def plain(self, op: Emitted) -> Sequence[Any]:
         params = {key: self.param(op, p) for key, p in op.attrs.items()}
-        made = getattr(mil().Builder, op.op)(**params, **self.label(op))
+        params |= {key: w for key, p in op.attrs.items() if (w := self.weight(op, key, p)) is not None}
+        emit_op: Any = emit_pair if op.op == PAIR else getattr(mil().Builder, op.op)
+        made = emit_op(**params, **self.label(op))
         return self.named(op, made)
+
+    def weight(self, op: Emitted, key: str, param: Any) -> Any | None:
+        """Returns a weight that is stored as bytes; `None` for every other parameter."""
+        value = op.inputs[param.index] if isinstance(param, Slot) else None
+        if value is None or value.quant is None or key not in WEIGHTS.get(op.op, ()):
+            return None
+        if value not in self.weights:
+            self.weights[value] = emit_weight(value, self.ios)
+        return self.weights[value]
 
     def named(self, op: Emitted, made: Any) -> list[Any]:
         """Gives variables of the main graph the names of their values."""
@@ -179,7 +193,7 @@ class _Scope:
         return self.named(op, made)
 
     def body(self, graph: Subgraph, values: Sequence[Any]) -> list[Any]:
-        inner = _Scope({**self.known, **dict(zip(graph.inputs, values, strict=True))}, None)
+        inner = _Scope({**self.known, **dict(zip(graph.inputs, values, strict=True))}, None, self.ios)
         for op in graph.ops:
             inner.op(op)
         return [_own(inner.find(v), v in graph.inputs or v.data is not None) for v in graph.outputs]

@@ -55,6 +55,10 @@ class Package:
 
     def actual(self, name: str) -> str | None:
         """Returns what a tensor of the program is called in the package; `None` if it is gone."""
+        return next(iter(_actual(name, self.tensors)), None)
+
+    def every(self, name: str) -> tuple[str, ...]:
+        """Returns what a tensor of the program is called in the package, in each precision there."""
         return _actual(name, self.tensors)
 
 
@@ -96,16 +100,16 @@ def write(
         )
         made = _compressed(ct, made, options, Path(folder))
         tensors = _tensors(made.get_spec())
-        found = {actual: o for name, o in origins.items() if (actual := _actual(name, tensors))}
+        found = {actual: o for name, o in origins.items() for actual in _actual(name, tensors)}
         texts = {ORIGINS_NAME: json.dumps(found, separators=(",", ":"), sort_keys=True)}
         if labels is not None:
             texts[LABELS_NAME] = labels
         return Package(_files(Path(made.package_path), options, texts), tensors)
 
 
-def _actual(name: str, tensors: frozenset[str]) -> str | None:
-    """Casting to fp16 renames what it recomputes."""
-    return next((n for n in (name, f"{name}_cast_fp16") if n in tensors), None)
+def _actual(name: str, tensors: frozenset[str]) -> tuple[str, ...]:
+    """Casting to fp16 renames what it recomputes; an output is cast back under its own name."""
+    return tuple(n for n in (name, f"{name}_cast_fp16") if n in tensors)
 
 
 def _precision(ct: Any, options: CoreMlOptions, keep: frozenset[str]) -> Any:

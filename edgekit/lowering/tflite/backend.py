@@ -90,4 +90,8 @@ def _origins(lowered: Lowered, names: dict[Value, str]) -> dict[str, Origin]:
 
 def _has_integer_kernels(lowered: Lowered) -> bool:
     """Tells whether ops compute on quantised integers, whose roundings differ from the source's."""
-    return any(v.quant is not None and v.dtype.kind in "iu" for op in lowered.main.ops for v in op.outputs)
+    return any(
+        v.quant is not None and v.dtype.name in ("int8", "uint8", "int16")
+        for op in lowered.main.ops
+        for v in op.outputs
+    )

@@ -28,7 +28,7 @@ def matmul(b: CoreMlBuilder, n: Op) -> Value:
 def product(b: CoreMlBuilder, x: Value, y: Value) -> Value:
     """Multiplies as numpy's `matmul` does."""
     if x.dtype.kind == "f" and y.data is not None and y.rank == 2 and 2 <= x.rank <= 3:
-        return b.op("linear", x=x, weight=b.const(np.ascontiguousarray(y.data.T)))
+        return b.op("linear", x=x, weight=b.transpose(y, (1, 0)))
     left = b.expand_dims(x, [0]) if x.rank == 1 else x
     right = b.expand_dims(y, [1]) if y.rank == 1 else y
     rank = max(left.rank, right.rank)
@@ -46,8 +46,9 @@ def gemm(b: CoreMlBuilder, n: Op) -> Value:
         return _integer_gemm(b, n, a, w, c)
     left = b.transpose(a, (1, 0)) if n.attr("transA", 0) else a
     if w.data is not None:
-        rows = w.data if n.attr("transB", 0) else w.data.T
-        weight = b.const(np.ascontiguousarray(rows if alpha == 1 else rows * alpha).astype(w.dtype))
+        weight = w if n.attr("transB", 0) else b.transpose(w, (1, 0))
+        if alpha != 1 and weight.data is not None:
+            weight = b.const((weight.data * alpha).astype(w.dtype))
         bias = _bias(b, c, beta, weight.shape[0] or 0)
         made = b.op("linear", x=left, weight=weight, bias=bias)
         return made if bias is not None or c is None else _added(b, made, c, beta)

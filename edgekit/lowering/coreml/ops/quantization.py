@@ -8,6 +8,7 @@ import numpy as np
 
 from edgekit.lowering.coreml.bounds import Interval
 from edgekit.lowering.coreml.builder import CoreMlBuilder
+from edgekit.lowering.coreml.codes import coded, constant_quant
 from edgekit.lowering.coreml.formula import Term
 from edgekit.lowering.coreml.movement import take
 from edgekit.lowering.coreml.ops.convolution import check_exact_sum, convolve
@@ -16,17 +17,29 @@ from edgekit.lowering.coreml.table import lowers
 from edgekit.lowering.ledger import Value
 from edgekit.lowering.op import Op
 
+CODED = ("int8", "uint8")
+"""Dtypes of MIL's quantize and of weights that are stored in a byte."""
+SMALL = ("int4", "uint4", "int2", "uint2")
+FIRST_WITH_CODES = 17
+"""The iOS release that brought quantize and dequantize."""
 INTEGERS = ("int8", "uint8", "int16", "uint16")
 """Dtypes of quantised tensors that float32 holds exactly."""
 
 
 @lowers("QuantizeLinear", since=25)
 def quantize(b: CoreMlBuilder, n: Op) -> Value:
-    """QuantizeLinear -> real_div, round (half to even), add, clip, cast."""
+    """QuantizeLinear -> real_div, round (half to even), add, clip, cast.
+
+    MIL's quantize gives int8, which no other op but dequantize takes; see `coded`.
+    """
     x, dtype = n.operand(0), n.out().dtype
     scale = _parameter(b, n, 1, x, 1)
     zero = None if n.input(2) is None else _parameter(b, n, 2, x, 1)
-    return saturated(n, Term(b, b.cast(x, np.float32)) / scale, zero, dtype)
+    made = saturated(n, Term(b, b.cast(x, np.float32)) / scale, zero, dtype)
+    quant = constant_quant(n, x)
+    if quant is not None and x.dtype == np.float32 and dtype.name in CODED:
+        b.codes[made] = x, quant
+    return made
 
 
 def saturated(n: Op, x: Term, zero: Term | None, dtype: np.dtype[Any]) -> Value:
@@ -45,15 +58,25 @@ def saturated(n: Op, x: Term, zero: Term | None, dtype: np.dtype[Any]) -> Value:
 
 @lowers("DequantizeLinear", since=25)
 def dequantize(b: CoreMlBuilder, n: Op) -> Value:
-    """DequantizeLinear -> cast, sub, mul."""
+    """DequantizeLinear -> cast, sub, mul; behind QuantizeLinear, both as MIL's pair; a constant at once."""
     x = n.operand(0)
+    if x.data is not None and x.dtype.name in SMALL:
+        x = b.const(x.data.astype(np.int8 if x.dtype.name.startswith("int") else np.uint8))
     if x.dtype.kind not in "iu":
         n.refuse(f"dequantisation of {x.dtype.name}", code="EK303")
+    quant = constant_quant(n, x)
+    if quant is not None and n.out().dtype == np.float32:
+        real, same = b.codes.get(x, (None, None))
+        if real is not None and same == quant and b.infer.ios >= FIRST_WITH_CODES:
+            return coded(b, real, x.dtype, quant)
     scale = _parameter(b, n, 1, x, 1)
     signal = Term(b, b.int32(x)).cast(np.float32)
     if n.input(2) is not None:
         signal = signal - _parameter(b, n, 2, x, 1)
-    return (signal * scale).cast(n.out().dtype).value
+    made = (signal * scale).cast(n.out().dtype).value
+    if made.data is None or x.dtype.name not in CODED or made.dtype != np.float32:
+        return made
+    return b.const(made.data, quant=quant)
 
 
 def _parameter(b: CoreMlBuilder, n: Op, index: int, x: Value, default_axis: int) -> Term:

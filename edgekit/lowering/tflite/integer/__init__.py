@@ -14,7 +14,7 @@ from edgekit.lowering.tflite.integer.exact import write_out
 from edgekit.lowering.tflite.integer.fuse import Fusion
 from edgekit.lowering.tflite.integer.hoist import SHIFT, as_int8, hoist
 from edgekit.lowering.tflite.integer.islands import Island, diagnostics, islands, nothing_quantised
-from edgekit.lowering.tflite.integer.rules import INT8, INT16, RULES, UINT8
+from edgekit.lowering.tflite.integer.rules import INT8, INT16, RULES, UINT8, takes_uint8
 
 SIGNED = (INT8, INT16)
 UNSIGNED = (UINT8,)
@@ -68,6 +68,7 @@ def to_integers(
     """
     if not any("quant" in op.attrs for op in graph.ops):
         return Integers(write_out(graph))
+    unsigned = unsigned or takes_uint8(graph)
     kinds = UNSIGNED if unsigned else SIGNED
     signed, shifted = (graph, {}) if unsigned else as_int8(graph)
     fusion = Fusion(hoist(signed, kinds), exact, kinds)

@@ -84,7 +84,7 @@ class Fusion:
             self._quantize(op, inputs[0])
         elif op.op == "DEQUANTIZE":
             self._dequantize(op, inputs[0])
-        elif not (self._move(op, inputs) or self._compute(op)):
+        elif not (self._move(op, inputs) or self._compute(op) or self._choose(op, inputs)):
             self.is_sound &= op.op in _BLIND or not any(v and v.quant and v.data is None for v in inputs)
             self.ops.append(replace(op, inputs=inputs))
 
@@ -138,6 +138,17 @@ class Fusion:
                 continue
             self.codes[result] = code
             self.ops.append(Emitted("DEQUANTIZE", (code,), (result,), {}, op.origin))
+        self.fused += 1
+        return True
+
+    def _choose(self, op: Emitted, inputs: tuple[Value | None, ...]) -> bool:
+        """Lets an op that only looks for the place of the largest look among the integers."""
+        code = self._code(inputs[0]) if op.op in ("ARG_MAX", "ARG_MIN") else None
+        if code is None or op.inputs[0] is None or op.inputs[0].dtype in self.kinds:
+            return False
+        if code.dtype == INT16:
+            return False  # there is no such kernel
+        self.ops.append(replace(op, inputs=(code, *inputs[1:])))
         self.fused += 1
         return True
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgekit.ir import Quant
-from edgekit.lowering.ledger import Emitted, Value
+from edgekit.lowering.ledger import Emitted, Subgraph, Value
 from edgekit.lowering.tflite.grid import steps
 
 INT8 = np.dtype(np.int8)
@@ -18,6 +18,7 @@ UINT8 = np.dtype(np.uint8)
 INT16 = np.dtype(np.int16)
 INT32 = np.dtype(np.int32)
 INT64 = np.dtype(np.int64)
+_WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV")
 WITHOUT_INT16 = frozenset(("HARD_SWISH", "GELU", "PRELU"))
 """Ops whose kernels take int8 but not int16."""
 WITHOUT_UINT8 = frozenset(("BATCH_MATMUL", "GELU"))
@@ -132,6 +133,24 @@ def _on_grid(value: Value, whole: NDArray[np.float64], dtype: np.dtype[Any], wha
     raise StaysFloat(f"{what} do not fit into {dtype.name}")
 
 
+def takes_uint8(graph: Subgraph) -> bool:
+    """Tells whether activations are uint8 and weights have zero points that only uint8 can take in."""
+    marked = [op.outputs[0].dtype for op in graph.ops if op.op == "QUANTIZE" and "quant" in op.attrs]
+    if any(dtype != UINT8 for dtype in marked):
+        return False
+    weights = [op.inputs[1] for op in graph.ops if op.op in _WEIGHTED and len(op.inputs) > 1]
+    return any(_is_asymmetric(w) for w in weights if w is not None)
+
+
+def _is_asymmetric(w: Value) -> bool:
+    whole = steps(w)
+    if whole is None or w.quant is None or w.quant.axis is not None:
+        return False
+    codes = whole + w.quant.zero_point[0]
+    fits = codes.min(initial=0) >= 0 and codes.max(initial=0) <= 255
+    return bool(fits and np.abs(whole + 0.5).max(initial=0) > 127.5)
+
+
 def bias(value: Value | None, x: Value, w: Value) -> Value | None:
     """Returns a bias in the units of the sum of products.
 
@@ -175,6 +194,8 @@ def elementwise(op: Emitted, codes: Sequence[Value | None]) -> Form:
 @_rule("BATCH_MATMUL")
 def product(op: Emitted, codes: Sequence[Value | None]) -> Form:
     """Both operands with scales of their own."""
+    if any(code is not None and code.dtype == UINT8 for code in codes):
+        raise StaysFloat("it has no kernel for uint8")
     return elementwise(op, codes)
 
 
