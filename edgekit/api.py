@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from edgekit.compat.agreement import Agreement
     from edgekit.compat.candidate import Candidate
     from edgekit.compat.check import Compatibility
+    from edgekit.consistency.pareto import Point
     from edgekit.consistency.proof import Proof
     from edgekit.lowering.backends import Recipe
     from edgekit.quantize import Numerics
@@ -364,6 +365,52 @@ def quantize(
     )
 
 
+def pareto(
+    source: Any,
+    backend: str = "tflite",
+    *,
+    schemes: Sequence[str] | None = None,
+    progress: Progress | None = None,
+    **options: Any,
+) -> tuple[tuple[Point, ...], dict[str, Artifact]]:
+    """Quantises a model with every scheme of a backend, and puts size, latency and cost side by side.
+
+    Args:
+        source: A `Model`, or anything that `load` takes.
+        backend: As for `quantize`. Latency is measured for `tflite` only.
+        schemes: Which schemes; by default all that the backend computes.
+        progress: Called with the name of each stage as it starts.
+        options: As for `quantize`, except `scheme`.
+
+    Returns:
+        One point per scheme, `float` first, and the artifacts by scheme. A scheme that cannot be had is a
+        point with the reason.
+
+    Raises:
+        EdgekitError: As `load`; EK403 without samples to judge with.
+    """
+    from edgekit.consistency.calibrate import calibration_samples
+    from edgekit.consistency.pareto import points
+    from edgekit.quantize import schemes_of
+
+    step = progress or (lambda stage: None)
+    model = source if isinstance(source, Model) else load(source)
+    samples = calibration_samples(model, options.get("calibrate"), options.get("preprocess"))
+    artifacts: dict[str, Artifact] = {}
+    refused: dict[str, EdgekitError] = {}
+    for name in ("float", *(schemes or schemes_of(backend))):
+        step(name)
+        try:
+            if name == "float":
+                artifacts[name] = convert(model, backend, io_layout=options.get("io_layout", "source"))
+            else:
+                artifacts[name] = quantize(model, backend, scheme=name, **options)
+        except EdgekitError as problem:
+            refused[name] = problem
+    step("measure")
+    return points(artifacts, refused, samples.arrays[0]), artifacts
+
+
 def _numerics(chip: Target) -> Numerics:
     """Returns what a target asks of scales and zero points."""
     from edgekit.quantize import Numerics
@@ -580,4 +627,16 @@ def run(
         return run_artifact(opened, inputs, runner)
 
 
-__all__ = ["EdgekitError", "Progress", "agree", "check", "convert", "fix", "load", "open", "quantize", "run"]
+__all__ = [
+    "EdgekitError",
+    "Progress",
+    "agree",
+    "check",
+    "convert",
+    "fix",
+    "load",
+    "open",
+    "pareto",
+    "quantize",
+    "run",
+]

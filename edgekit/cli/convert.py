@@ -23,7 +23,7 @@ from edgekit.report.formats import render
 if TYPE_CHECKING:
     from edgekit.artifact import Artifact
 
-_PASSED_ON = ("io_layout", "opset", "inputs", "tolerance", "allow_approximate")
+PASSED_ON = ("io_layout", "opset", "inputs", "tolerance", "allow_approximate")
 """Options that the Python API takes under the same name."""
 ASIDE = ".mismatch"
 """Ending of the folder that gets an artifact which differs from its source."""
@@ -95,7 +95,7 @@ def convert(
         scheme = scheme or scheme_of(target)
     quantisation = take(context, scheme, flags)
     labels = label_text(label_file) if label_file else None
-    common = {option: flags.pop(option) for option in _PASSED_ON} | {"verify": verify, "labels": labels}
+    common = {option: flags.pop(option) for option in PASSED_ON} | {"verify": verify, "labels": labels}
     with console.stages() as stage:
         stage("import")  # `convert` names the later ones
         source = api.load(model, allow_pickle=allow_pickle, input_shapes=shapes(input_shapes))

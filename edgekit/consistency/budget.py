@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from edgekit.artifact import Artifact
-from edgekit.consistency.accuracy import Accuracy, Form, Labels
+from edgekit.consistency.accuracy import Accuracy, Form, Labels, noise_of
 from edgekit.consistency.auto import Tuned, Wanted
 from edgekit.consistency.calibrate import MOST, samples_for
 from edgekit.consistency.data import Preprocess, is_function
@@ -52,10 +52,7 @@ def data_for(
     Raises:
         EdgekitError: EK403 without samples, EK505 if they do not fit.
     """
-    is_file = (
-        isinstance(calibrate, str | Path) and not Path(calibrate).is_dir() and not is_function(str(calibrate))
-    )
-    source = Path(calibrate) if is_file else (golden_file(model) if calibrate is None else None)
+    source = golden_file(model) if calibrate is None else _file(calibrate)
     labels: Labels = ()
     if source is not None and source.suffix == ".csv":
         samples, labels = labelled_samples(model, source, labels_from, MOST)
@@ -166,9 +163,12 @@ class Account:
             "passes": [asdict(report) for report in tuned.trial.reports],
             "equalised": choice.equalise,
             "bias_corrected": choice.bias_correction,
+            "drop": self.drop,
+            "noise": max((noise_of(row) for row in self.rows), default=tuned.trial.noise),
             "accuracy": [row.to_dict() for row in forms],
             "judged": {"samples": len(data.judge), "held_out": data.is_held_out, "problem": self.problem},
             "steps": [step.to_dict() for step in tuned.steps] if self.wanted.tries else [],
+            "apart": [asdict(one) for one in self.bench.apart],
             "sensitivity": [layer.to_dict() for layer in tuned.layers],
             "kept": [layer.to_dict() for layer in tuned.kept],
             "weights_kept": tuned.weights_kept,

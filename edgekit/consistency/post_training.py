@@ -95,7 +95,8 @@ def formed(quantised: Model, plan: Plan, wish: Wish) -> Forms:
         wish: What was asked.
     """
     forms = Forms.of(quantised, plan, wish.scheme, wish.how, wish.keep)
-    return Forms(executable(forms.lowered), _judged(forms.reference, wish.scheme))
+    reference = _judged(forms.reference, wish.scheme)
+    return Forms(reference if forms.lowered is forms.reference else executable(forms.lowered), reference)
 
 
 def floats(plan: Plan, wish: Wish) -> tuple[Diagnostic, ...]:

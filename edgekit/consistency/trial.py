@@ -148,6 +148,7 @@ class Bench:
         plan: The same, ready to be quantised.
         data: The samples.
         runs: How many models were run over samples so far.
+        apart: The layers that equalisation left alone, once it was tried.
     """
 
     model: Model

@@ -3,8 +3,8 @@
 Logits of a Softmax often reach far below zero, and one scale for all of that leaves the top ones a few codes.
 But Softmax does not see how far below: with n classes, entries below their row's largest by over ln(512 n)
 have less than half a step (1/512) of probability all together. So codes are needed from the lowest of the
-rows' largest entries, less that; everything lower may saturate. Sigmoid and Tanh have their ends within half
-a step from fixed points on.
+rows' largest entries, less that; everything lower may saturate. Sigmoid and Tanh are within half a step of
+their ends from fixed points on.
 """
 
 from __future__ import annotations

@@ -43,6 +43,19 @@ def run_artifact(
         return running.run(inputs, intermediates=intermediates)
 
 
+def feed_of(artifact: Artifact, inputs: Mapping[str, Array]) -> dict[str, Array]:
+    """Returns what an artifact takes for inputs of its source model, by its own names.
+
+    Raises:
+        EdgekitError: EK505 naming everything wrong with the inputs.
+    """
+    given = check_inputs([_port(spec) for spec in artifact.inputs], inputs)
+    return {
+        binding.tensor: to_artifact(given[spec.name], spec, binding)
+        for spec, binding in zip(artifact.inputs, artifact.input_bindings, strict=True)
+    }
+
+
 class ArtifactRunner:
     """Runs an artifact on inputs of its source model; a context manager that keeps it loaded."""
 
@@ -90,11 +103,7 @@ class ArtifactRunner:
             EdgekitError: EK505 naming everything wrong with the inputs; else as `Runner.run`.
         """
         artifact = self._artifact
-        given = check_inputs([_port(spec) for spec in artifact.inputs], self._with_states(inputs))
-        feed = {
-            binding.tensor: to_artifact(given[spec.name], spec, binding)
-            for spec, binding in zip(artifact.inputs, artifact.input_bindings, strict=True)
-        }
+        feed = feed_of(artifact, self._with_states(inputs))
         wanted = {name: b for name in intermediates if (b := artifact.tensor_map.get(name)) is not None}
         results = self._runner.run(
             self._loaded(), feed, intermediates=sorted({b.tensor for b in wanted.values()})

@@ -382,6 +382,42 @@ def test_the_choices_are_those_of_the_library() -> None:
     )
 
 
+def test_a_budget_that_does_not_hold_is_exit_1_with_the_artifact(
+    run: Run, model: Path, tmp_path: Path
+) -> None:
+    """What was tried, what costs most, and by how much it is too much."""
+    np.savez("samples.npz", x=np.concatenate([image(i) for i in range(6)]))
+    asked = ("--calibrate", "samples.npz", "--bias-correction", "--sensitivity", "--max-drop", "0%")
+    outcome = run("quantize", model, *asked, "--html", "report.html")
+    assert outcome.code == 1, outcome.stdout
+    assert "EK405" in outcome.stderr + outcome.stdout
+    assert len(list((tmp_path / "small-tflite-int8").glob("*.tflite"))) == 1
+    document = json.loads((tmp_path / "small-tflite-int8" / "report.json").read_text())
+    jsonschema.validate(document, json_format.schema())
+    assert document["verdict"]["status"] == "failed"
+    ids = [part["id"] for part in document["results"]]
+    assert {"quantization", "steps", "sensitivity", "sensitivity-measured"} <= set(ids)
+    page = (tmp_path / "report.html").read_text()
+    assert "Sensitivity of the layers" in page
+    assert run("quantize", model, "--calibrate", "samples.npz", "--max-drop", "150%").code == 2
+
+
+def test_all_schemes_side_by_side(run: Run, model: Path, tmp_path: Path) -> None:
+    """One folder for each scheme, a table, and a picture in the page."""
+    np.savez("samples.npz", x=np.concatenate([image(i) for i in range(6)]))
+    outcome = run("quantize", model, "--pareto", "--calibrate", "samples.npz", "--html", "report.html")
+    assert outcome.code == 0, outcome.stdout + outcome.stderr
+    folder = tmp_path / "small-tflite-schemes"
+    names = {path.name for path in folder.iterdir() if path.is_dir()}
+    assert {"float", "int8", "w8"} <= names
+    document = json.loads((folder / "report.json").read_text())
+    jsonschema.validate(document, json_format.schema())
+    (table,) = document["results"]
+    assert {row["scheme"] for row in table["rows"]} >= names
+    assert '<svg class="chart"' in (tmp_path / "report.html").read_text()
+    assert run("quantize", model, "--pareto", "--scheme", "int8").code == 2
+
+
 def test_quantize(run: Run, model: Path, tmp_path: Path) -> None:
     """A float model becomes an integer artifact; its cost is in the report and in JSON."""
     np.savez("samples.npz", x=np.concatenate([image(i) for i in range(6)]))

@@ -63,6 +63,8 @@ def sections(made: Mapping[str, Any]) -> tuple[Section, ...]:
     parts = [_accuracy(made)]
     if made["steps"]:
         parts.append(_steps(made))
+    if made["apart"]:
+        parts.append(_apart(made["apart"]))
     if made["kept"]:
         share = f"{100 * made['weights_kept']:.1f} % of the weights stay in float with these layers"
         parts.append(_layers("kept", "Layers kept in float", made["kept"], share))
@@ -154,6 +156,13 @@ def _steps(made: Mapping[str, Any]) -> Table:
         else " that calibrated too: there are too few to hold some out"
     )
     return Table("steps", "What was tried", _STEPS, rows, note)
+
+
+def _apart(apart: Sequence[Mapping[str, Any]]) -> Table:
+    columns = (Column("node", "node", Kind.NAME), Column("reason", "because"))
+    rows: tuple[Row, ...] = tuple({"node": one["node"], "reason": one["reason"]} for one in apart)
+    note = "cross-layer equalisation needs one reader and functions with f(c x) = c f(x) up to it"
+    return Table("apart", "Layers that equalisation leaves alone", columns, rows, note, detail=True)
 
 
 def _layers(id: str, title: str, layers: Sequence[Mapping[str, Any]], note: str) -> Table:

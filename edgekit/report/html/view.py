@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from edgekit.diagnostics import Diagnostic
 from edgekit.report import snippet
-from edgekit.report.html import markup
+from edgekit.report.html import chart, markup
 from edgekit.report.model import (
     Check,
     CheckStatus,
@@ -32,6 +32,8 @@ from edgekit.report.values import RIGHT, clean, show
 _TILES = frozenset({Kind.COUNT, Kind.SIZE, Kind.OPS})
 _MOST_TILES = 5
 _FILTER_FROM = 8
+_PICTURED = "pareto"
+"""The table that is shown as a picture too."""
 _DECADES_BELOW = 6
 _DECADES_ABOVE = 2
 
@@ -96,6 +98,7 @@ class Block:
         gauges: Outputs.
         findings: Diagnostics.
         filter: Whether the table gets a field to filter it.
+        figure: A picture of the table.
     """
 
     id: str
@@ -111,6 +114,7 @@ class Block:
     gauges: tuple[Gauge, ...] = ()
     findings: tuple[Finding, ...] = ()
     filter: bool = False
+    figure: Markup | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,6 +248,7 @@ def _table(table: Table) -> Block:
         columns=table.columns,
         rows=rows,
         filter=len(rows) > _FILTER_FROM,
+        figure=chart.scatter(table) if table.id == _PICTURED else None,
     )
 
 

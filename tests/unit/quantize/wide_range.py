@@ -57,6 +57,6 @@ def _fork(graph, reader, held, weights) -> None:
 
 
 def digits() -> tuple[np.ndarray, np.ndarray]:
-    """Returns the golden images and labels, each image also moved by a pixel where that keeps all ink."""
+    """Returns the golden images and their labels."""
     held = load_file(FOLDER / "samples.safetensors")
     return held["image"], held["labels"]

@@ -1,0 +1,20 @@
+"""ONNX to a SavedModel with onnx2tf: what TensorFlow's converter and quantiser start from."""
+
+import sys
+
+import numpy as np
+import onnx2tf
+from onnx2tf.utils import common_functions
+
+
+def images() -> np.ndarray:
+    """Stands for the photographs that it would download to compare layouts with."""
+    return np.random.default_rng(0).random((20, 128, 128, 3), np.float32)
+
+
+for module in (common_functions, onnx2tf.onnx2tf):
+    module.download_test_image_data = images
+onnx2tf.convert(
+    input_onnx_file_path=sys.argv[1], output_folder_path=sys.argv[2], output_signaturedefs=True,
+    non_verbose=True, **({"batch_size": 1} if "fixed" in sys.argv[3:] else {}),
+)  # fmt: skip
