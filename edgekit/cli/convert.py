@@ -41,8 +41,8 @@ def command(console: Console, model: str, output: Path | None, fp16: bool, **fla
 
     MODEL is an .onnx, .tflite, .keras, .h5 or .pt2 file, a SavedModel folder, or
     `package.module:factory`. Source and artifact run on the same inputs and every output is compared. An
-    artifact that differs is kept in a folder of its own, and the command exits with 1. With `--scheme` the model is quantised first, as by
-    `edgekit quantize`.
+    artifact that differs is kept in a folder of its own, and the command exits with 1. With `--scheme` the
+    model is quantised first, as by `edgekit quantize`.
     """
     if fp16 and flags["scheme"] is not None:
         raise click.UsageError("`--fp16` and `--scheme` exclude each other: `--scheme fp16` is the scheme")
