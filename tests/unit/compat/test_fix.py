@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+import onnx
 import onnx_ir as ir
 import pytest
 
@@ -11,13 +14,14 @@ from edgekit.compat import target
 from edgekit.compat.advice import Claim, advice
 from edgekit.compat.candidate import Candidate
 from edgekit.compat.check import check
-from edgekit.compat.fix import Fixed, fix
+from edgekit.compat.fix import Applied, Fixed, fix
 from edgekit.compat.targets import cpus_of
 from edgekit.consistency.proof import ROUNDING, prove
 from edgekit.diagnostics import EdgekitError
 from edgekit.importers import load
 from edgekit.passes.edit import Maker
-from tests.unit.compat.advice_models import MODELS, TARGETS
+from edgekit.passes.pipeline import prepare
+from tests.unit.compat.advice_models import IMAGE, MODELS, TARGETS, one, weights
 from tests.unit.compat.conftest import FOLDER, network
 
 GOLDEN = Path(__file__).resolve().parents[3] / "golden" / "models"
@@ -115,3 +119,31 @@ def test_what_does_not_help_is_not_kept() -> None:
 def test_an_unknown_rewrite_names_those_there_are() -> None:
     with pytest.raises(EdgekitError, match="EK204"):
         fixed_for(network(), "rk3588", "no-such")
+
+
+@pytest.mark.parametrize(
+    ("name", "model"),
+    [
+        ("prelu-to-relu", one("PRelu", IMAGE, np.float32([0.1, 0.2, 0.3, -0.4]).reshape(4, 1, 1))),
+        (
+            "explicit-pads",
+            one("MaxPool", (1, 4, 9, 8), kernel_shape=[3, 2], strides=[2, 3], auto_pad="SAME_LOWER"),
+        ),
+        ("nearest-to-concat", one("Resize", IMAGE, None, np.float32([1, 1, 4, 1]), mode="nearest")),
+        ("gemm-to-matmul", one("Gemm", (2, 8), weights(4, 8), weights(4), transB=1, alpha=0.5, beta=2.0)),
+        ("gather-to-slice", one("Gather", (1, 6, 8), np.array([-2]), axis=2)),
+        ("hard-activations-to-clip", one("HardSigmoid", IMAGE, alpha=0.3, beta=0.4)),
+        ("conv-1d-to-2d", one("Conv", (2, 4, 16), weights(8, 2, 3), weights(8), group=2, dilations=[2])),
+    ],
+)
+def test_other_forms_hold_their_claim_too(name: str, model: onnx.ModelProto) -> None:
+    chosen = target("tiny-npu", [FOLDER])
+    candidate = Candidate.of_model(load(model))
+    before = check(candidate, [chosen], cpus_of([chosen], [FOLDER])).results[0]
+    start = prepare(load(model)).model
+    work = start.ir.clone()
+    one_advice = advice()[name]
+    assert one_advice.apply(work, {"op"}) == 1
+    applied = Applied(one_advice, 1, 1, 0, replace(start, ir=work))
+    (proof,) = prove(Fixed(candidate, start, before, (applied,)))
+    assert proof.holds, proof.error
