@@ -7,14 +7,15 @@ import random
 import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from pathlib import Path
 
+from tally import Tally, line
+
 from edgekit.compat import judge, target
-from edgekit.compat.agreement import UNIT, Compared, Confusion, beside
+from edgekit.compat.agreement import UNIT, beside
 from edgekit.compat.oneop import OneOp, op_names
 from edgekit.compat.oneop.campaign import drawn, turned_once
-from edgekit.compat.oracle import CPU, Oracle, oracle_for
+from edgekit.compat.oracle import Oracle, oracle_for
 from edgekit.diagnostics import EdgekitError
 from edgekit.lowering.ledger import Lowered
 from edgekit.lowering.tflite.reader import read_tflite
@@ -35,36 +36,6 @@ A file for which the compiler ends with an error or a signal has no placement; s
 `EDGEKIT_VELA=/path/to/vela python benchmarks/agreement_vela.py --page docs/agreement-vela.md` writes this
 page.
 """
-
-
-@dataclass
-class Tally:
-    """The counts of one set of files on one target, and the ops that differ."""
-
-    title: str
-    files: int = 0
-    confusion: Confusion = field(default_factory=Confusion)
-    differing: list[str] = field(default_factory=list)
-
-    def table(self, id_: str) -> str:
-        """Returns the counts as Markdown."""
-        found, ours = self.confusion, ("npu", "cpu", "unknown")
-        cells = {t: [str(found.counts[t, o]) for o in ours] for t in ("npu", "cpu")}
-        rows = [f"| {told} | {' | '.join(row)} |" for told, row in cells.items()]
-        refused = ", ".join(f"{n} {code} ({unit})" for (code, unit), n in sorted(found.refused.items()))
-        lines = [
-            f"### {id_}: {self.title}",
-            "",
-            f"{self.files} files, {found.total} ops compared: **{found.agreement:.2%}** agree, "
-            f"{found.overclaimed:.2%} called supported where Vela uses the CPU. "
-            f"Refused: {refused or 'none'}.",
-            "",
-            "| Vela | ours npu | ours cpu | ours unknown |",
-            "|---|---|---|---|",
-            *rows,
-        ]
-        differing = [f"- {line}" for line in self.differing]
-        return "\n".join([*lines, *(["", "Differing:", "", *differing] if differing else []), ""])
 
 
 def main() -> int:
@@ -89,13 +60,13 @@ def main() -> int:
         for id_ in args.targets:
             chip = target(id_)
             for title, models in sets.items():
-                tally = Tally(title)
+                tally = Tally("Vela", title)
                 for _ in pool.map(lambda m, t=tally, c=chip: _ask_model(oracle, c, m, t), models):
                     pass
                 print(tally.table(id_), flush=True)
                 texts.append(tally.table(id_))
             if files:
-                tally = Tally("corpus")
+                tally = Tally("Vela", "corpus")
                 for path in files:
                     version = _ask_file(oracle, chip, path, tally) or version
                 print(tally.table(id_), flush=True)
@@ -139,14 +110,8 @@ def _ask(oracle: Oracle, chip: Target, path: Path, lowered: Lowered, tally: Tall
         return None
     ops = beside(lowered, chip, opinion.placements)
     tally.confusion.add(ops)
-    tally.differing += [_line(name, op) for op in ops if not op.agrees]
+    tally.differing += [line(name, op) for op in ops if not op.agrees]
     return opinion.version
-
-
-def _line(name: str, op: Compared) -> str:
-    reasons = "; ".join(f"{r.rule}: {r.got}" for r in op.judged.verdict.reasons)
-    why = op.told.reason if op.told.unit == CPU else reasons
-    return f"`{name}`: {op.told.op} on {op.told.unit}, ours {op.unit} ({why})"
 
 
 if __name__ == "__main__":

@@ -32,7 +32,9 @@ to something that runs, in a process that has imported everything, verification 
 the making of a session. *Latency* is the median of one inference on one thread, taking turns; *relative* is
 latency over ONNX Runtime's. *Difference* is the largest one from ONNX Runtime's output, relative to its
 largest element. ResNet50 and MobileNetV2 are `keras.applications`, the others come with the onnx wheel; all
-weights are random (which makes some softmaxes saturate, so that the difference says little). {load}
+weights are random (which makes some softmaxes saturate, so that the difference says little). *int8* rows are
+the same network quantised by edgekit with ranges of two random images: their conversion includes that, and
+their difference is what the quantisation costs on random weights. {load}
 
 `python benchmarks/bench_tvm.py --page docs/benchmarks-tvm.md` writes this page.
 
@@ -75,6 +77,32 @@ def with_edgekit(source: Path) -> Call:
     return lambda x: next(iter(runner.run(payload, {name: x}).values()))
 
 
+def _quantised(source: Path) -> Any:
+    """Returns the QDQ model of a network, int8, with ranges of random images."""
+    from edgekit import api
+
+    model = api.load(source)
+    shape, rng = _shape(source), np.random.default_rng(1)
+    samples = [{model.inputs[0].name: rng.random(shape, np.float32)} for _ in range(2)]
+    return api.quantize(model, "onnx", calibrate=samples, verify=False).model_file.payload
+
+
+def with_edgekit_int8(source: Path) -> Call:
+    """Quantises and converts with edgekit, on one thread."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "qdq.onnx")
+        path.write_bytes(_quantised(source))
+        return with_edgekit(path)
+
+
+def with_onnxruntime_int8(source: Path) -> Call:
+    """Makes a session of the same QDQ model on one thread, with ONNX Runtime's integer kernels."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "qdq.onnx")
+        path.write_bytes(_quantised(source))
+        return with_onnxruntime(path)
+
+
 def with_tvm(source: Path) -> Call:
     """Converts with TVM alone, as its documentation does."""
     import onnx
@@ -96,6 +124,8 @@ def with_tvm(source: Path) -> Call:
 TOOLS: dict[str, Callable[[Path], Call]] = {
     "ONNX Runtime": with_onnxruntime,
     "edgekit": with_edgekit,
+    "edgekit int8": with_edgekit_int8,
+    "ONNX Runtime int8": with_onnxruntime_int8,
     "TVM": with_tvm,
 }
 
@@ -177,7 +207,7 @@ def main() -> int:
         for row in measured(network, source, args.seconds):
             rows.append(row)
             print(
-                f"{row.network:12} {row.tool:13} {row.conversion_s:7.2f} s {row.latency_ms:9.2f} ms "
+                f"{row.network:12} {row.tool:17} {row.conversion_s:7.2f} s {row.latency_ms:9.2f} ms "
                 f"{row.difference:9.1e}",
                 flush=True,
             )

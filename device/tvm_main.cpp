@@ -41,6 +41,23 @@ static ffi::Tensor Read(const ffi::json::Object& port, const char* path) {
   return tensor;
 }
 
+// Ends with a message where this CPU lacks what the library's code may use, which would end without one.
+static void RequireCpu(const ffi::Any& needs) {
+  if (needs == nullptr) return;
+  auto wanted = needs.cast<ffi::json::Object>();
+  std::string name = wanted[ffi::String("line")].cast<ffi::String>(), line;
+  std::ifstream cpuinfo("/proc/cpuinfo");
+  while (std::getline(cpuinfo, line) && line.compare(0, name.size(), name) != 0) continue;
+  if (!cpuinfo) return;  // not Linux, or another architecture under emulation
+  for (const auto& feature : wanted[ffi::String("features")].cast<ffi::json::Array>()) {
+    std::string word = feature.cast<ffi::String>();
+    if ((line + " ").find(" " + word + " ") == std::string::npos) {
+      std::fprintf(stderr, "the library needs `%s`, which this CPU lacks\n", word.c_str());
+      std::exit(1);
+    }
+  }
+}
+
 int main(int count, char** arguments) {
   if (count < 2) return std::fprintf(stderr, "usage: tvm_main LIBRARY [INPUT.bin ...]\n"), 2;
   auto library = ffi::Module::LoadFromFile(arguments[1]);
@@ -48,7 +65,9 @@ int main(int count, char** arguments) {
   machine->GetFunction("vm_initialization").value()(static_cast<int>(kDLCPU), 0, 2);
   auto text = machine->GetFunction("edgekit_ports").value()().cast<ffi::Tensor>();
   auto json = ffi::String(static_cast<const char*>(text.data_ptr()), text.shape()[0]);
-  auto inputs = ffi::json::Parse(json).cast<ffi::json::Object>()[ffi::String("inputs")];
+  auto ports = ffi::json::Parse(json).cast<ffi::json::Object>();
+  RequireCpu(ports[ffi::String("needs")]);
+  auto inputs = ports[ffi::String("inputs")];
   std::vector<ffi::Any> values;
   for (const auto& port : inputs.cast<ffi::json::Array>()) {
     if (static_cast<int>(values.size()) + 2 >= count) return std::fprintf(stderr, "too few inputs\n"), 2;

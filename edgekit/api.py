@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from edgekit.compat.agreement import Agreement
     from edgekit.compat.candidate import Candidate
     from edgekit.compat.check import Compatibility
+    from edgekit.consistency.proof import Proof
     from edgekit.lowering.backends import Recipe
     from edgekit.target import Target
 
@@ -194,7 +195,7 @@ def quantize(
     backend: str = "tflite",
     *,
     target: str | Path | None = None,
-    scheme: str = "int8",
+    scheme: str | None = None,
     calibrate: Any = None,
     method: str = "minmax",
     percentile: float = 99.99,
@@ -212,15 +213,16 @@ def quantize(
 
     Args:
         source: A `Model`, or anything that `load` takes.
-        backend: `tflite`, or `onnx` for the QDQ model itself.
+        backend: `tflite`, `tvm`, or `onnx` for the QDQ model itself.
         target: Id or path of a target, as `convert` takes it.
-        scheme: `int8` (weights with one scale per output channel) or `int8-per-tensor`.
+        scheme: `int8` (weights with one scale per output channel) or `int8-per-tensor`; by default the
+            target's, without a target `int8`.
         calibrate: Samples that show the ranges of the activations: a file (`.npz`, `.npy`,
             `.safetensors`), one sample, or an iterable of samples by input name; else the golden samples
             beside the model.
         method: `minmax` or `percentile`.
         percentile: Share of the values in percent that lies inside the range (`percentile`).
-        require_full_integer: Refuse a model of which an op would stay in float (TFLite).
+        require_full_integer: Refuse a model of which an op would stay in float (TFLite, TVM).
         integer_io: Give public inputs and outputs as integers (TFLite).
         exact_functions: Look functions such as HARD_SWISH up in tables where kernels are not exact (TFLite).
         io_layout: `source` keeps the layout of public inputs and outputs; `nhwc` changes image-like ones.
@@ -236,8 +238,10 @@ def quantize(
 
     Raises:
         EdgekitError: EK403 if the model cannot be quantised, EK402 if full integers are required and not
-            possible, EK204 for an unknown scheme or method, else as `convert`.
+            possible, EK204 for an unknown scheme or method, EK202 if the target asks for what no scheme
+            does, else as `convert`.
     """
+    from edgekit.compat.numerics import scheme_for
     from edgekit.consistency import calibrate as calibration
     from edgekit.lowering.backends import source_of
     from edgekit.lowering.onnx.emit import executable
@@ -246,7 +250,8 @@ def quantize(
     from edgekit.quantize import quantize as insert
 
     step = progress or (lambda stage: None)
-    chosen, how = scheme_named(scheme), Calibration(method, percentile)
+    wanted = scheme_for(scheme, None if target is None else _chip(target))
+    chosen, how = scheme_named(wanted), Calibration(method, percentile)
     if not isinstance(source, Model):
         step("import")
     model = source if isinstance(source, Model) else load(source, **load_options)
@@ -267,6 +272,8 @@ def quantize(
             "integer_io": integer_io,
             "exact_functions": exact_functions,
         }
+    elif backend == "tvm" and not (integer_io or exact_functions):
+        options = {"require_full_integer": require_full_integer}
     elif require_full_integer or integer_io or exact_functions:
         raise error("EK202", f"`{backend}` has no integer kernels to choose")
     artifact = convert(
@@ -364,8 +371,9 @@ def agree(
 
     Args:
         found: What `check` gave.
-        oracle: `vela`.
-        program: Path of the tool; else its variable (`EDGEKIT_VELA`), the PATH and this Python are searched.
+        oracle: `vela` or `qnn`.
+        program: Path of the tool; else its variable (such as `EDGEKIT_VELA`), the PATH and this Python are
+            searched.
         progress: Called with the name of each stage as it starts.
 
     Returns:
@@ -382,7 +390,53 @@ def agree(
     tool = oracle_for(oracle, program=program)
     if progress:
         progress(oracle)
-    return tuple(compare(result.view.lowered, result.target, tool) for result in found.results)
+    file = found.candidate.path
+    return tuple(
+        compare(r.view.lowered, r.target, tool, file if r.view.form == "file" else None)
+        for r in found.results
+    )
+
+
+def fix(
+    found: Compatibility,
+    only: str | None = None,
+    *,
+    folders: Sequence[Path] = (),
+    progress: Progress | None = None,
+) -> tuple[Compatibility, tuple[Proof, ...], Model]:
+    """Rewrites what keeps a model off a target, and proves each rewrite by running both models.
+
+    Args:
+        found: What `check` said of one target.
+        only: The name of the one rewrite to try; all if `None`.
+        folders: Folders of the project's own descriptors.
+        progress: Called with the name of each stage as it starts.
+
+    Returns:
+        What the target says of the rewritten model, one proof for each rewrite that was kept, and the model
+        in an opset that ONNX Runtime executes.
+
+    Raises:
+        EdgekitError: EK205 unless one target was checked, EK204 for an unknown rewrite, EK202 for a file that
+            holds no model.
+    """
+    from edgekit.compat.check import check as judge_all
+    from edgekit.compat.fix import fix as rewrite
+    from edgekit.compat.targets import cpus_of
+    from edgekit.consistency.proof import prove
+    from edgekit.lowering.onnx.emit import executable
+
+    step = progress or (lambda stage: None)
+    if len(found.results) != 1:
+        raise error("EK205", "a model is fixed for one target", help="name it with `-t`")
+    target = found.results[0].target
+    cpus = cpus_of([target], folders)
+    step("fix")
+    fixed = rewrite(found.candidate, target, cpus, only)
+    step("prove")
+    proofs = prove(fixed)
+    again = judge_all(fixed.candidate, [target], cpus) if fixed.applied else found
+    return again, proofs, executable(fixed.model)
 
 
 def _candidate(
@@ -448,4 +502,4 @@ def run(
         return run_artifact(opened, inputs, runner)
 
 
-__all__ = ["EdgekitError", "Progress", "agree", "check", "convert", "load", "open", "quantize", "run"]
+__all__ = ["EdgekitError", "Progress", "agree", "check", "convert", "fix", "load", "open", "quantize", "run"]

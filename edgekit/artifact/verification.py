@@ -124,8 +124,11 @@ class LayerDelta:
         one: How many are off by one step.
         more: How many are off by more; of reals, by more than 1e-4 of the largest.
         largest: The largest difference in steps; 0 for reals.
+        farthest: How far a differing element lies from the real that the QDQ model rounds, in steps: 0.5 for
+            a half that was rounded to the other side; `None` where the real is not known.
         rule: The rounding rule of the kernel that predicts the most of what differs; `None` if none does.
         predicted: How many of the elements that differ have exactly the value that the rule gives.
+        constant: Whether it has weights of its own: a rule that is fed with them says nothing of them.
     """
 
     tensor: str
@@ -135,8 +138,10 @@ class LayerDelta:
     one: int
     more: int
     largest: int
+    farthest: float | None = None
     rule: str | None = None
     predicted: int = 0
+    constant: bool = False
 
     @property
     def differing(self) -> int:
@@ -145,12 +150,17 @@ class LayerDelta:
 
     @property
     def holds(self) -> bool:
-        """Whether few elements differ, by a step, or a rule of the kernel says what they are."""
-        if self.predicted >= (1 - _FEW) * self.differing:
+        """Whether only halves differ, or what a rule of the kernel gives, or few elements by a step."""
+        if not self.differing or (self.farthest is not None and self.farthest <= _HALF):
             return True
-        return self.more <= _FEW * self.elements and self.one <= _SOME * self.elements
+        few = self.more <= _FEW * self.elements
+        if not self.constant and few and self.predicted >= (1 - _FEW) * self.differing:
+            return True
+        return few and self.one <= _SOME * self.elements
 
 
+_HALF = 0.55
+"""Steps from a real within which both neighbours are its rounding; sums in float32 are not exact."""
 _FEW, _SOME = 0.01, 0.05
 """Fractions of the elements of a layer that may be off by more than one step, and by one, unexplained."""
 

@@ -14,7 +14,7 @@ from edgekit.cli import flags_text
 OWNERS: Mapping[str, tuple[str, ...]] = {
     "opset": ("onnx",),
     "fp16": ("onnx",),
-    "require_full_integer": ("tflite",),
+    "require_full_integer": ("tflite", "tvm"),
     "integer_io": ("tflite",),
     "exact_functions": ("tflite",),
     "minimum_deployment_target": ("coreml",),
@@ -44,7 +44,7 @@ def tflite_flags(body: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--require-full-integer",
             is_flag=True,
-            help="TFLite: refuse a quantised model that stays in float anywhere.",
+            help="TFLite, TVM: refuse a quantised model that stays in float anywhere.",
         ),
         click.option("--integer-io", is_flag=True, help="TFLite: quantised inputs and outputs are integers."),
         click.option(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,13 +12,17 @@ from edgekit.cli.console import Console, environment, write_text
 from edgekit.cli.convert import IO_LAYOUTS, shapes
 from edgekit.cli.frame import FILE
 from edgekit.cli.frame import command as make
+from edgekit.cli.target import project_folders
 from edgekit.diagnostics import error
 from edgekit.report import Report, Subject
 
 if TYPE_CHECKING:
     from edgekit.compat.policy import Policy
+    from edgekit.ir import Model
 
-ORACLES = ("vela",)
+ORACLES = ("hls4ml", "qnn", "vela")
+EVERY_FIX = "all"
+"""What `--fix` without a name stands for."""
 FAIL_ON = ("unsupported", "unknown", "fallback")
 
 
@@ -63,6 +67,14 @@ FAIL_ON = ("unsupported", "unknown", "fallback")
     show_default=True,
     help="Layout of public inputs and outputs.",
 )
+@click.option(
+    "--fix",
+    is_flag=False,
+    flag_value=EVERY_FIX,
+    metavar="[=RULE]",
+    help="Rewrite what keeps the model off the target, and prove it; all rewrites or one.",
+)
+@click.option("--fixed-model", type=FILE, help="Write the rewritten model as an .onnx file.")
 @click.option("--allow-approximate", is_flag=True, help="Take forms that are not exact as supported.")
 @click.option(
     "--allow-pickle",
@@ -84,6 +96,8 @@ def command(
     oracle: str | None,
     oracle_program: Path | None,
     io_layout: str,
+    fix: str | None,
+    fixed_model: Path | None,
     allow_approximate: bool,
     allow_pickle: bool,
 ) -> Report:
@@ -95,7 +109,7 @@ def command(
     from edgekit import api
     from edgekit.compat.baseline import write_baseline
     from edgekit.compat.policy import rule
-    from edgekit.report.describe import agreement
+    from edgekit.report.describe import agreement, fixes
     from edgekit.report.describe import check as describe
 
     console.subject = Subject(Path(model).name or model)
@@ -105,22 +119,43 @@ def command(
         found = api.check(
             model,
             None if every else targets,
-            folders=folders,
+            folders=(*folders, *project_folders()),
             what_if=shapes(what_if, "--what-if"),
             allow_approximate=allow_approximate,
             io_layout=io_layout,
             progress=stage,
             **_load_options(model, allow_pickle),
         )
+        proofs: tuple[Any, ...] = ()
+        if fix is not None:
+            only = None if fix == EVERY_FIX else fix
+            found, proofs, rewritten = api.fix(found, only, folders=folders, progress=stage)
+            if fixed_model is not None:
+                _write_model(fixed_model, rewritten)
         program = None if oracle_program is None else str(oracle_program)
         told = () if oracle is None else api.agree(found, oracle, program=program, progress=stage)
     if update_baseline and baseline is not None:
         write_text(baseline, write_baseline(found))
         policy = _policy(fail_on, every, baseline, waivers)
     report = describe.report(found, rule(found, policy), policy, path=model)
+    if fix is not None:
+        report = fixes.added(report, proofs, fixed_model)
     if told:
         report = agreement.added(report, told)
     return replace(report, environment={**environment(), **report.environment})
+
+
+def _write_model(path: Path, model: Model) -> None:
+    """Writes the rewritten model.
+
+    Raises:
+        EdgekitError: EK506 if the file cannot be written.
+    """
+    try:
+        path.write_bytes(model.to_proto().SerializeToString(deterministic=True))
+    except OSError as failure:
+        reason = (failure.strerror or str(failure)).lower()
+        raise error("EK506", f"`{path}` cannot be written: {reason}") from failure
 
 
 def _load_options(model: str, allow_pickle: bool) -> dict[str, bool]:

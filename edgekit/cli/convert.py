@@ -14,6 +14,7 @@ from edgekit.cli.backend_options import check_owners, coreml_flags, options_for,
 from edgekit.cli.console import Console, environment, write_text
 from edgekit.cli.frame import FILE
 from edgekit.cli.frame import command as make
+from edgekit.cli.target import project_target
 from edgekit.diagnostics import Where, error
 from edgekit.report import Report, Subject
 from edgekit.report.formats import render
@@ -109,6 +110,7 @@ def command(
     from edgekit.report.describe import artifact as describe
 
     console.subject = Subject(Path(model).name or model)
+    target = project_target(target)
     backend = backend or dialect_of(target)
     check_owners(click.get_current_context(), backend)
     labels = label_text(label_file) if label_file else None

@@ -17,6 +17,7 @@ COMMANDS: dict[str, str] = {
     "quantize": "Quantise a float model after training, convert it and verify the artifact.",
     "target": "List, show and check the descriptors of targets.",
     "run": "Run an artifact or a model on given inputs.",
+    "diff": "Compare a trace from a device with the contract, and name the cause of what differs.",
     "report": "Show a saved report in another format.",
     "explain": "Explain a diagnostic code.",
     "doctor": "Check this installation and say what is missing.",

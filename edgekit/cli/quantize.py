@@ -11,10 +11,11 @@ from edgekit.cli.console import Console, environment, write_text
 from edgekit.cli.convert import IO_LAYOUTS, folder_word, label_text, save, shapes
 from edgekit.cli.frame import FILE
 from edgekit.cli.frame import command as make
+from edgekit.cli.target import project_target
 from edgekit.report import Report, Subject
 from edgekit.report.formats import render
 
-BACKENDS = ("tflite", "onnx", "coreml")
+BACKENDS = ("tflite", "onnx", "tvm", "coreml")
 SCHEMES = ("int8", "int8-per-tensor")
 METHODS = ("minmax", "percentile")
 
@@ -33,7 +34,9 @@ METHODS = ("minmax", "percentile")
 @click.option(
     "-t", "--target", metavar="ID", help="A target's id or file; its compiler is run if there is one."
 )
-@click.option("--scheme", type=click.Choice(SCHEMES), default="int8", show_default=True, help="The integers.")
+@click.option(
+    "--scheme", type=click.Choice(SCHEMES), help="The integers.  [default: int8, or what the target asks for]"
+)
 @click.option(
     "--calibrate",
     type=FILE,
@@ -81,7 +84,7 @@ def command(
     output: Path | None,
     backend: str,
     target: str | None,
-    scheme: str,
+    scheme: str | None,
     calibrate: Path | None,
     method: str,
     percentile: float,
@@ -105,6 +108,7 @@ def command(
     from edgekit.report.describe import artifact as describe
 
     console.subject = Subject(Path(model).name or model)
+    target = project_target(target)
     labels = label_text(label_file) if label_file else None
     with console.stages() as stage:
         stage("import")
@@ -127,9 +131,8 @@ def command(
             progress=stage,
         )
         stage("write")
-        folder = save(
-            artifact, output or Path(f"{file_stem(source)}-{folder_word(backend, target)}-{scheme}")
-        )
+        name = artifact.recipe["quantization"]["scheme"]
+        folder = save(artifact, output or Path(f"{file_stem(source)}-{folder_word(backend, target)}-{name}"))
     report = describe.report(artifact, source, folder=folder, path=model, wanted=verify, command="quantize")
     report = replace(report, environment={**environment(), **report.environment})
     write_text(folder / describe.REPORT_NAME, render(report, "json"))

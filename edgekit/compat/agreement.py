@@ -96,19 +96,21 @@ class Agreement:
         }
 
 
-def compare(lowered: Lowered, target: Target, oracle: Oracle) -> Agreement:
-    """Asks an oracle about TFLite ops and holds a target's table against the answer.
+def compare(lowered: Lowered, target: Target, oracle: Oracle, file: Path | None = None) -> Agreement:
+    """Asks an oracle about the ops of a model and holds a target's table against the answer.
 
     Args:
         lowered: The ops, as read from a file or as lowered; nothing in them is refused.
         target: A target whose toolchain the oracle is.
         oracle: The vendor's tool.
+        file: The file that the ops were read from; TFLite ops are written anew without one.
 
     Returns:
         Table and tool side by side, op by op.
 
     Raises:
-        EdgekitError: What the oracle raises; EK205 if it is not the target's toolchain.
+        EdgekitError: What the oracle raises; EK205 if it is not the target's toolchain, or takes another
+            kind of file.
     """
     if oracle_of(target.toolchain.name) != oracle.name:
         raise error(
@@ -116,10 +118,13 @@ def compare(lowered: Lowered, target: Target, oracle: Oracle) -> Agreement:
             f"`{oracle.name}` does not compile for `{target.id}`",
             notes=[f"its toolchain is {target.toolchain.name} {target.toolchain.version}"],
         )
+    if lowered.backend != "tflite" and file is None:
+        raise error("EK205", f"`{oracle.name}` is asked about files: give the model as an .onnx file")
     with tempfile.TemporaryDirectory(prefix="edgekit-oracle-") as folder:
         path = Path(folder, "model.tflite")
-        path.write_bytes(_file(lowered.main))
-        opinion = oracle.opinion(path, target.id)
+        if lowered.backend == "tflite":
+            path.write_bytes(_file(lowered.main))
+        opinion = oracle.opinion(path if file is None else file, target.id)
     return Agreement(target.id, opinion, beside(lowered, target, opinion.placements))
 
 
@@ -131,10 +136,18 @@ def _file(main: Subgraph) -> bytes:
 
 
 def beside(lowered: Lowered, target: Target, told: Sequence[Told]) -> tuple[Compared, ...]:
-    """Puts the table's verdicts on the ops of a main graph beside those of a tool."""
+    """Puts the table's verdicts on the ops of a main graph beside those of a tool.
+
+    Ops of a TFLite file are told by their position. Of an ONNX file several nodes may be one op, which is
+    told by the tensor that it writes; what the tool says of the other nodes is not compared.
+    """
     main = set(map(id, lowered.main.ops))
     judged = [op for op in judge(lowered, target).ops if id(op.emitted) in main]
-    return tuple(Compared(*pair) for pair in zip(told, judged, strict=True))
+    if lowered.backend == "tflite":
+        return tuple(Compared(*pair) for pair in zip(told, judged, strict=True))
+    by_name, names = {one.name: one for one in told}, lowered.main.names
+    written = [(names.get(op.emitted.outputs[0], ""), op) for op in judged if op.emitted.outputs]
+    return tuple(Compared(by_name[name], op) for name, op in written if name in by_name)
 
 
 @dataclass(slots=True)

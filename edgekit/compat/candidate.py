@@ -12,6 +12,7 @@ from pathlib import Path
 
 from edgekit.compat import forms
 from edgekit.diagnostics import EdgekitError, Where, error
+from edgekit.importers import load
 from edgekit.ir import Model, Origin, origin_of
 from edgekit.lowering.ledger import Emitted, Lowered, Subgraph
 from edgekit.lowering.op import LowerOptions
@@ -43,7 +44,7 @@ class View:
 
     Attributes:
         dialect: Whose names the ops have.
-        form: `file` for a file's own ops, `float`, or the name of the scheme that was assumed.
+        form: `file` for a file's own ops, `float`, `quantised`, or the scheme that was assumed.
         lowered: The ops.
         nodes: Every source node, in order, also those that no op computes.
         notes: What was assumed, for the report.
@@ -78,6 +79,7 @@ class Candidate:
     _views: dict[tuple[str, str | None], View] = field(default_factory=dict)
     _prepared: Model | None = None
     _quantised: dict[str, Model] = field(default_factory=dict)
+    _imported: Candidate | None = None
 
     @classmethod
     def of_model(
@@ -122,7 +124,7 @@ class Candidate:
         if self.own == dialect and scheme is None:
             return _onnx_file(self.model)
         notes: tuple[str, ...] = ()
-        model, form = self._simplified(), "float"
+        model, form = self._simplified(), "quantised" if forms.is_quantised(self.model) else "float"
         if scheme is not None:
             try:
                 model, form = self._quantised_by(scheme), scheme
@@ -135,13 +137,15 @@ class Candidate:
         options = LowerOptions(
             allow_approximate=self.allow_approximate,
             io_layout=self.io_layout,
-            integer_io=form != "float",
+            integer_io=form == scheme,
             keep_refused=True,
         )
         lowered = _LOWER[dialect](model, options)
         return View(dialect, form, lowered, source_nodes(self.model), notes)
 
     def _of_file(self, dialect: str, scheme: str | None) -> View:
+        if dialect != self.own and (imported := self.as_model()) is not None:
+            return imported.view(dialect, scheme)
         if dialect != self.own or self.path is None:
             raise error(
                 "EK204",
@@ -153,6 +157,16 @@ class Candidate:
         floats = scheme is not None and not any(v.quant for op in main.ops for v in op.outputs)
         note = "the file computes in float; quantise the model that it was made from"
         return View(dialect, "file", replace(lowered, main=main), _op_nodes(main), (note,) if floats else ())
+
+    def as_model(self) -> Candidate | None:
+        """Returns the candidate with a model in the hub IR; `None` for a file that cannot be imported."""
+        if self.model is not None:
+            return self
+        if self.own != "tflite" or self.path is None:
+            return None
+        if self._imported is None:
+            self._imported = Candidate.of_model(load(self.path), io_layout=self.io_layout)
+        return self._imported
 
     def _simplified(self) -> Model:
         if self._prepared is None:
@@ -179,15 +193,18 @@ class Candidate:
 
 
 def source_nodes(model: Model) -> tuple[SourceNode, ...]:
-    """Returns the nodes of an imported model; constants are none."""
-    found = []
+    """Returns the nodes of the user's model, each once; constants are none.
+
+    An op of a TFLite file is several nodes of the hub IR; its name says which op it is.
+    """
+    found: dict[str, SourceNode] = {}
     for node in model.ir.graph:
         if node.op_type != "Constant":
             origin = origin_of(node)
-            found.append(
-                SourceNode(origin.nodes[0] if origin.nodes else node.name or "", node.op_type, origin)
-            )
-    return tuple(found)
+            name = origin.nodes[0] if origin.nodes else node.name or ""
+            op = name.partition("#")[0] if model.source == "tflite" else node.op_type
+            found.setdefault(name, SourceNode(name, op, origin))
+    return tuple(found.values())
 
 
 def named_by_results(main: Subgraph) -> Subgraph:
@@ -227,10 +244,10 @@ def _tflite(model: Model, options: LowerOptions) -> Lowered:
 
 
 def _onnx(model: Model, options: LowerOptions) -> Lowered:
-    from edgekit.lowering.onnx.emit import executable
-    from edgekit.lowering.onnx.ledger import onnx_ledger
+    from edgekit.lowering.onnx.ledger import onnx_ledger, with_integer_ports
 
-    return onnx_ledger(executable(model))
+    lowered = onnx_ledger(model)
+    return replace(lowered, main=with_integer_ports(lowered.main)) if options.integer_io else lowered
 
 
 def _coreml(model: Model, options: LowerOptions) -> Lowered:

@@ -182,7 +182,7 @@ def check(candidate: Candidate, targets: Sequence[Target], cpus: Iterable[Target
     results: list[Result] = []
     skipped: list[Skipped] = []
     for target in targets:
-        scheme = target.numerics.scheme if target.numerics.required else None
+        scheme = target.numerics.scheme if _integers_only(target) else None
         try:
             view = candidate.view(target.dialect, scheme)
         except EdgekitError as failure:
@@ -193,6 +193,12 @@ def check(candidate: Candidate, targets: Sequence[Target], cpus: Iterable[Target
         common = shared[id(view)]
         results.append(_result(target, common, _cpus(target, behind)))
     return Compatibility(candidate, tuple(results), tuple(skipped))
+
+
+def _integers_only(target: Target) -> bool:
+    """Whether a float model must be quantised for the target."""
+    taken = target.numerics.activations
+    return target.numerics.required or bool(taken and not any("float" in dtype for dtype in taken))
 
 
 def _cpus(target: Target, known: Mapping[str, Target]) -> tuple[Target, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -12,6 +13,8 @@ from edgekit.compat.rules import rules
 from edgekit.target import Basis, OpEntry, Otherwise, Outcome, RuleUse, Source, Target
 from edgekit.target.identity import Same
 
+_NOT_ASKED = object()
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Row:
@@ -19,6 +22,7 @@ class Row:
 
     Attributes:
         uses: The rules that must hold, those for every op first.
+        meanings: What each of them asks; those that ask the same share the answer for an op.
         basis: What the row rests on.
         source: The key of its source.
         failing: Where the op goes if a rule fails.
@@ -26,6 +30,7 @@ class Row:
     """
 
     uses: tuple[RuleUse, ...]
+    meanings: tuple[str, ...]
     basis: Basis
     source: str
     failing: Placement
@@ -39,12 +44,18 @@ class Row:
         return verdict
 
     def _judged(self, op: Facts) -> OpVerdict:
-        found = [(use, finding) for use in self.uses if (finding := check(use, op)) is not None]
+        found: list[tuple[RuleUse, Finding]] = []
+        for use, meaning in zip(self.uses, self.meanings, strict=True):
+            finding = op.findings.get(meaning, _NOT_ASKED)
+            if finding is _NOT_ASKED:
+                finding = op.findings[meaning] = check(use, op)
+            if finding is not None:
+                found.append((use, finding))
+        if not found:
+            return OpVerdict(Placement.ACCELERATED, (), self.basis, self.source)
         reasons = sorted((self._reason(*pair) for pair in found), key=lambda r: r.outcome is Outcome.UNKNOWN)
-        placement = Placement.ACCELERATED
-        if reasons:
-            failed = reasons[0].outcome is Outcome.FAIL
-            placement = self.failing if failed else Placement.UNKNOWN
+        failed = reasons[0].outcome is Outcome.FAIL
+        placement = self.failing if failed else Placement.UNKNOWN
         return OpVerdict(placement, tuple(reasons), self.basis, self.source)
 
     def _reason(self, use: RuleUse, finding: Finding) -> Reason:
@@ -103,7 +114,7 @@ def _shared_row(
     written: OpEntry = entry.value
     general = tuple(use.value for use in rules)
     uses = (*general, *_dtypes(written), *written.rules) if written.accelerated else (_NEVER,)
-    return Row(uses, basis, key, failing, dict(sources))
+    return Row(uses, tuple(_meaning(Same(use)) for use in uses), basis, key, failing, dict(sources))
 
 
 _NEVER = RuleUse(rule="never")
@@ -131,6 +142,14 @@ def _unlisted(target: Target) -> OpVerdict:
     )
     placement = _placement(target.fallback) if known else Placement.UNKNOWN
     return OpVerdict(placement, (reason,), target.basis, target.source)
+
+
+@lru_cache(maxsize=8192)
+def _meaning(use: Same) -> str:
+    """Returns what a use of a rule asks, without what is said beside it."""
+    fields = {"rule", "params", "any_of", "when", "unless", "outcome"}
+    text: str = use.value.model_dump_json(include=fields, exclude_defaults=True)
+    return sys.intern(text)
 
 
 def check(use: RuleUse, op: Facts) -> Finding | None:

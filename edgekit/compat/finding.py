@@ -24,6 +24,17 @@ class Finding:
     got: str
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A rule on a graph finds that an op runs on the accelerator after all, as a part of another one.
+
+    Attributes:
+        by: The op that it becomes a part of.
+    """
+
+    by: str
+
+
 def fails(got: object) -> Finding:
     """Returns the finding that a value breaks the rule."""
     return Finding(Outcome.FAIL, str(got))

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from edgekit.compat.compiled import Table
 from edgekit.compat.facts import Facts
-from edgekit.compat.finding import Finding, OpVerdict, Placement, Reason
+from edgekit.compat.finding import Finding, OpVerdict, Placement, Reason, Taken
 from edgekit.compat.rules import graph_rules
 from edgekit.lowering.ledger import Value
 from edgekit.target import Outcome, RuleUse
@@ -48,14 +48,17 @@ def placed(verdicts: Sequence[OpVerdict], placing: Placing, table: Table) -> tup
         table: The target's.
 
     Returns:
-        The verdicts, worse where a rule on the graph says so.
+        The verdicts, worse or better where a rule on the graph says so.
     """
     result = list(verdicts)
     for use in table.target.graph:
         placing.placements = [v.placement for v in result]
-        found: Mapping[int, Finding] = graph_rules()[use.rule].check(placing, **use.params)
+        found: Mapping[int, Finding | Taken] = graph_rules()[use.rule].check(placing, **use.params)
         for index, finding in found.items():
-            result[index] = _worse(result[index], finding, use, table)
+            if isinstance(finding, Taken):
+                result[index] = replace(result[index], placement=Placement.ACCELERATED, reasons=())
+            else:
+                result[index] = _worse(result[index], finding, use, table)
     return tuple(result)
 
 

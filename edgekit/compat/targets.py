@@ -7,7 +7,8 @@ from functools import lru_cache
 from pathlib import Path
 
 from edgekit.compat.rules import graph_rules, rules
-from edgekit.target import Shelf, Target, load_target, shelf
+from edgekit.diagnostics import Diagnostic, EdgekitError
+from edgekit.target import Target, load_target, shelf
 
 
 def target(reference: str | Path, folders: Sequence[Path] = ()) -> Target:
@@ -23,12 +24,15 @@ def target(reference: str | Path, folders: Sequence[Path] = ()) -> Target:
     Raises:
         EdgekitError: EK208 for an unknown id, EK207 with every mistake of the descriptor, EK101.
     """
-    return _loaded(reference, shelf(folders))
+    if folders or isinstance(reference, Path):
+        return load_target(reference, rules(), graph_rules(), shelf(folders))
+    return _ours(reference)
 
 
 @lru_cache(maxsize=512)
-def _loaded(reference: str | Path, on: Shelf) -> Target:
-    return load_target(reference, rules(), graph_rules(), on)
+def _ours(reference: str) -> Target:
+    """Loads one of ours, once: they do not change while we run."""
+    return load_target(reference, rules(), graph_rules(), shelf())
 
 
 def cpus_of(targets: Sequence[Target], folders: Sequence[Path] = ()) -> tuple[Target, ...]:
@@ -59,8 +63,16 @@ def all_targets(folders: Sequence[Path] = (), *, families: bool = False) -> tupl
         families: Whether those are given, too, that only exist to be extended.
 
     Raises:
-        EdgekitError: EK207 for the first descriptor that is not valid.
+        EdgekitError: EK207 with every mistake of all descriptors.
     """
-    on = shelf(folders)
-    found = [_loaded(id_, on) for id_ in on.files()]
+    found: list[Target] = []
+    problems: list[Diagnostic] = []
+    ours = shelf().files()
+    for id_, path in shelf(folders).files().items():
+        try:
+            found.append(_ours(id_) if ours.get(id_) == path else target(id_, folders))
+        except EdgekitError as failure:
+            problems += failure.diagnostics
+    if problems:
+        raise EdgekitError(*problems)
     return tuple(t for t in found if families or not t.abstract)

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from edgekit.artifact import Artifact, ArtifactFile
-from edgekit.compat.oracle import ACCELERATOR, Opinion, Oracle, oracle_for, oracle_of
+from edgekit.compat.oracle import ACCELERATOR, Opinion, Oracle, compiler_of, oracle_for
 from edgekit.diagnostics import Diagnostic, Severity, Where
 from edgekit.ir import Origin
 from edgekit.target import Target
@@ -35,7 +35,7 @@ def compiled(artifact: Artifact, target: Target, oracle: Oracle | None = None) -
     Raises:
         EdgekitError: EK501 if the compiler is not installed, else as `Oracle.opinion`.
     """
-    name = oracle_of(target.toolchain.name)
+    name = compiler_of(target.toolchain.name)
     if name is None and oracle is None:
         return artifact
     tool = oracle or oracle_for(name or "")

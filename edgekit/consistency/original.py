@@ -11,12 +11,9 @@ import onnx_ir as ir
 
 from edgekit.artifact import hash_file
 from edgekit.consistency.samples import Sample
-from edgekit.ir import Model, Quant
+from edgekit.ir import ROUNDED_AT_RUN_TIME, Model, Quant
 from edgekit.passes.edit import constant
 from edgekit.runners import Array, Runner
-
-ROUNDED_AT_RUN_TIME = "rounded at run time"
-"""Key in a diagnostic's data that says: the file's runtime rounds activations that the model does not."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -137,7 +137,8 @@ class _Work:
         self, deltas: list[Delta], actual: Sequence[Mapping[str, Array]]
     ) -> tuple[list[Delta], tuple[LayerDelta, ...]]:
         """Looks at every layer with integer kernels alone, where the artifact or the source has such."""
-        work = layers.LayerWork.of(self.model, self.artifact, self.oracle, self.reference)
+        worst = [d.worst_sample or 0 for d in deltas if d.status is Status.DIFFER]
+        work = layers.LayerWork.of(self.model, self.artifact, self.oracle, self.reference, worst)
         if work is None:
             return deltas, ()
         settled = [

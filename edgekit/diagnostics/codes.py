@@ -61,6 +61,7 @@ CODES: dict[str, Code] = _table(
     ("EK207", "the target descriptor is not valid", _USAGE),
     ("EK208", "there is no such target", _USAGE),
     ("EK209", "the baseline or a waiver is not valid", _USAGE),
+    ("EK211", "the wrapping contract is not valid", _USAGE),
     # 3xx: op and lowering
     ("EK301", "the op is not known", _NO),
     ("EK302", "the op cannot be expressed in the backend", _NO),
@@ -74,6 +75,7 @@ CODES: dict[str, Code] = _table(
     ("EK312", "it cannot be told where an op runs", _NO),
     ("EK313", "the model does not fit into the target's memory", _NO),
     ("EK314", "a target cannot judge the model", _NO),
+    ("EK315", "a fix changes the outputs of the model", _NO),
     # 4xx: quantisation
     ("EK401", "part of a quantised model stays in float", _NO),
     ("EK402", "the model cannot be computed in integers alone", _NO),
@@ -96,6 +98,9 @@ CODES: dict[str, Code] = _table(
     ("EK601", "the artifact differs from the source model", _NO),
     ("EK602", "the artifact was not verified", ExitCode.NOTHING_CHECKED),
     ("EK603", "an output is missing", _NO),
+    ("EK604", "the trace is not complete", _NO),
+    ("EK605", "nothing of the trace can be compared", ExitCode.NOTHING_CHECKED),
+    ("EK610", "a stage on the device differs from the contract", _NO),
     # 9xx: internal
     ("EK901", "bug in edgekit", ExitCode.BUG),
 )

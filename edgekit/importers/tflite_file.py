@@ -23,6 +23,8 @@ def load_tflite(request: Request) -> Model:
     data = files.read_bytes(path, LIMIT)
     if data[4:8] != b"TFL3":
         raise files.unlike(path, data, "a TFLite model")
-    graph = translate(read_tflite(path).main, str(path))
+    graph, warnings = translate(read_tflite(path).main, str(path))
     graph.metadata_props.update(metadata_of(data, str(path)))
-    return Model(graph, source="tflite", path=path, sha256=hashlib.sha256(data).hexdigest())
+    return Model(
+        graph, source="tflite", path=path, sha256=hashlib.sha256(data).hexdigest(), diagnostics=warnings
+    )

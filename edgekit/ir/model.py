@@ -16,6 +16,10 @@ LABELS_KEY = "edgekit.labels"
 """Key in a model's metadata under which the labels of its source are kept, one per line."""
 
 
+ROUNDED_AT_RUN_TIME = "rounded at run time"
+"""Key in a diagnostic's data that says: the file's own runtime rounds activations that the model does not."""
+
+
 @dataclass(frozen=True, slots=True)
 class Model:
     """A model as every importer returns it and every lowering takes it.

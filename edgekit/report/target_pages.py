@@ -26,12 +26,14 @@ def pages(targets: Sequence[Target]) -> Mapping[str, str]:
     families: dict[str, list[Target]] = {}
     for target in targets:
         families.setdefault(_root(target, by_id).id, []).append(target)
+    families = {root: members for root, members in families.items() if any(not m.abstract for m in members)}
     written = {f"{root}.md": _page(by_id[root], members) for root, members in sorted(families.items())}
     return {"README.md": _index(targets, families), **written}
 
 
 def _root(target: Target, by_id: Mapping[str, Target]) -> Target:
-    while target.extends in by_id:
+    """Returns the family whose page tells of a target: the nearest one that is only there to be extended."""
+    while not target.abstract and target.extends in by_id:
         target = by_id[target.extends or ""]
     return target
 

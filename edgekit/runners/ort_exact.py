@@ -23,8 +23,12 @@ OPERANDS: Mapping[str, tuple[int, int, int]] = {
     "ConvInteger": (0, 1, 3),
     "QLinearMatMul": (0, 3, 5),
     "QLinearConv": (0, 3, 5),
+    "QGemm": (0, 3, 5),
 }
 """Where each op has its first factor, its second, and the zero point of the second."""
+_FIRST_POINT = 2
+"""Where each of them has the zero point of the first factor, of the same type."""
+_DOMAINS = {"QGemm": "com.microsoft"}
 
 _HALF = 128
 
@@ -121,10 +125,11 @@ def _shift(graph: Any, kinds: Mapping[str, int], tag: str) -> bool:
     half, zero = f"{tag}/128", f"{tag}/zero_point"
     for node in graph.node:
         first, second, point = OPERANDS.get(node.op_type, (0, 0, 0))
+        named = (first, _FIRST_POINT) if len(node.input) > _FIRST_POINT else (first,)
         if (
             second
-            and not node.domain
-            and kinds.get(node.input[first]) == TensorProto.UINT8
+            and node.domain == _DOMAINS.get(node.op_type, "")
+            and TensorProto.UINT8 in {kinds.get(node.input[i]) for i in named}
             and kinds.get(node.input[second]) == TensorProto.INT8
         ):
             node.input.extend([""] * (point + 1 - len(node.input)))

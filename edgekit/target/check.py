@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from ast import literal_eval
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from edgekit.diagnostics import Diagnostic
 from edgekit.target.catalogue import Catalogue, RuleSpec, fitted, near
 from edgekit.target.identity import Same
-from edgekit.target.rule_form import ANY_OF, ASIDE, FormError, canonical_list
+from edgekit.target.rule_form import ANY_OF, ASIDE, FormError, canonical
 from edgekit.target.schema import OpEntry, Target
 from edgekit.target.tree import PathIn, Tree
 
@@ -67,7 +69,7 @@ class _Checker:
         self.tree = tree
         self.rules = rules
         self.graph_rules = graph_rules
-        self.problems: list[Diagnostic] = []
+        self.problems: list[Diagnostic] = [*tree.problems]
 
     def target(self) -> Target | None:
         """Returns the target, or `None` if there are problems."""
@@ -76,9 +78,9 @@ class _Checker:
             self.problem((), "a descriptor is a mapping of keys to values")
             return None
         fields = dict(value)
-        if isinstance(fields.get("rules"), list):
+        if fields.get("rules"):
             fields["rules"] = self.general(fields["rules"])
-        if isinstance(fields.get("graph"), list):
+        if "graph" in fields:
             fields["graph"] = self.rule_list(fields["graph"], ("graph",), self.graph_rules)
         if isinstance(fields.get("ops"), Mapping):
             fields["ops"] = {name: self.entry(name, entry) for name, entry in fields["ops"].items()}
@@ -89,7 +91,7 @@ class _Checker:
     def general(self, written: Any) -> Any:
         """Returns the rules for every op; the same objects for all targets that share them."""
         constants = repr(self.tree.value.get("constants"))
-        known = _sound(Same(written), constants, Same(self.rules))
+        known = _sound(Same(written), constants, Same(self.rules)) if isinstance(written, list) else None
         return self.rule_list(written, ("rules",), self.rules) if known is None else known.rules
 
     def entry(self, name: str, entry: Any) -> Any:
@@ -110,12 +112,21 @@ class _Checker:
     def rule_list(self, written: Any, path: PathIn, catalogue: Catalogue) -> list[dict[str, Any]]:
         if written is None:
             return []
-        try:
-            uses = canonical_list(written, path)
-        except FormError as mistake:
-            self.problem(mistake.path, mistake.reason)
+        if not isinstance(written, list):
+            self.problem(path, "a list of rules is expected")
             return []
-        return [self.use(use, (*path, i), catalogue) for i, use in enumerate(uses)]
+        return [self.use(use, at, catalogue) for use, at in self.canonical(written, path)]
+
+    def canonical(self, written: list[Any], path: PathIn) -> Iterator[tuple[dict[str, Any], PathIn]]:
+        """Writes the short forms out; what has no form is reported and left out."""
+        for i, one in enumerate(written):
+            at = (*path, i)
+            try:
+                use = canonical(one, at)
+            except FormError as mistake:
+                self.problem(mistake.path, mistake.reason)
+                continue
+            yield use, at
 
     def use(self, use: dict[str, Any], path: PathIn, catalogue: Catalogue) -> dict[str, Any]:
         """Checks one rule and all in it, and puts constants for `$names`."""
@@ -168,19 +179,21 @@ class _Checker:
             return Target.model_validate(fields)
         except ValidationError as failure:
             for mistake in failure.errors(include_url=False):
-                self.mistake(mistake["type"], tuple(mistake["loc"]), str(mistake["msg"]), mistake["input"])
+                self.mistake(mistake)
         return None
 
-    def mistake(self, kind: str, path: PathIn, reason: str, value: Any) -> None:
+    def mistake(self, found: ErrorDetails) -> None:
         """Says what pydantic found in our words."""
+        kind, path, value = found["type"], tuple(found["loc"]), found["input"]
         name = ".".join(map(str, path)) or "the descriptor"
         if kind == "missing":
             self.problem(path, f"the key `{name}` is missing")
         elif kind == "extra_forbidden":
             self.problem(path, f"there is no key `{name}`", near(str(path[-1]), _keys(path[:-1])))
         else:
-            text = reason.replace("'", "`")
-            self.problem(path, f"`{name}` is not valid: {text[:1].lower()}{text[1:]}, not `{_short(value)}`")
+            text = _WORDS.get(kind) or found["msg"].replace("'", "`")
+            message = f"`{name}` is not valid: {text[:1].lower()}{text[1:]}, not `{_short(value)}`"
+            self.problem(path, message, _advice(kind, value, found.get("ctx") or {}))
 
     def sources(self) -> None:
         """Holds every `source` to the keys of `sources`."""
@@ -192,6 +205,27 @@ class _Checker:
 
     def problem(self, path: PathIn, message: str, help: str | None = None) -> None:
         self.problems.append(Diagnostic("EK207", message, where=self.tree.where(path), help=help))
+
+
+_WORDS = {
+    "tuple_type": "a list is expected",
+    "model_type": "a mapping is expected",
+    "mapping_type": "a mapping is expected",
+    "dict_type": "a mapping is expected",
+    "bool_type": "true or false is expected",
+    "int_type": "an integer is expected",
+    "float_parsing": "a number is expected",
+    "float_type": "a number is expected",
+    "string_type": "text is expected",
+}
+"""Pydantic's types of mistakes in the words of YAML."""
+
+
+def _advice(kind: str, value: Any, context: Mapping[str, Any]) -> str | None:
+    if kind == "string_type" and isinstance(value, int | float):
+        return f'write it in quotes: "{value}"'
+    choices = re.findall(r"'([^']*)'", str(context.get("expected", "")))
+    return near(str(value), dict.fromkeys(choices)) if kind in ("enum", "literal_error") else None
 
 
 def _named_sources(value: Any, path: PathIn) -> Iterator[tuple[PathIn, Any]]:

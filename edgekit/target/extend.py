@@ -32,7 +32,8 @@ def extended(family: Tree, own: Tree) -> Tree:
     base = {key: value for key, value in family.value.items() if key not in OWN}
     merge = _Merge(own)
     value = merge.value(base, own.value, ())
-    return Tree(value, merge.places, family, frozenset(merge.replaced))
+    replaced = frozenset({*merge.replaced, *((key,) for key in OWN)})
+    return Tree(value, merge.places, family, replaced, (*family.problems, *own.problems))
 
 
 def settled(tree: Tree) -> Tree:

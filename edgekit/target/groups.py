@@ -5,16 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from edgekit.diagnostics import Diagnostic, EdgekitError, Where
+from edgekit.diagnostics import Diagnostic, Where
 from edgekit.target.tree import PathIn, Tree
 
 
 def ungrouped(tree: Tree) -> Tree:
-    """Returns the tree with one key per op.
-
-    Raises:
-        EdgekitError: EK207 for each op that is named twice.
-    """
+    """Returns the tree with one key per op; an op that is named twice is among its problems."""
     ops = tree.value.get("ops") if isinstance(tree.value, Mapping) else None
     if not isinstance(ops, Mapping) or not any("," in key for key in ops):
         return tree
@@ -27,10 +23,8 @@ def ungrouped(tree: Tree) -> Tree:
                 message = f"the op `{name}` is named twice, first in line {first}"
                 problems.append(Diagnostic("EK207", message, where=tree.where(("ops", key))))
             names.setdefault(name, key)
-    if problems:
-        raise EdgekitError(*problems)
     value = {**tree.value, "ops": {name: ops[key] for name, key in names.items()}}
-    return Tree(value, _moved(tree.places, names))
+    return Tree(value, _moved(tree.places, names), problems=(*tree.problems, *problems))
 
 
 def _moved(places: Mapping[PathIn, Where], names: Mapping[str, str]) -> dict[PathIn, Where]:

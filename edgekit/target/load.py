@@ -13,6 +13,7 @@ from edgekit.target.catalogue import Catalogue, near
 from edgekit.target.check import checked
 from edgekit.target.extend import extended, settled
 from edgekit.target.groups import ungrouped
+from edgekit.target.identity import Same
 from edgekit.target.schema import Target
 from edgekit.target.tree import Tree, read_tree, refused
 
@@ -39,11 +40,15 @@ class Shelf:
         """
         found: dict[str, Path] = {}
         for folder in reversed(self.folders):
-            found |= _files(folder)
+            found |= _our_files() if folder == builtin_folder() else _files(folder)
         return dict(sorted(found.items()))
 
 
 @cache
+def _our_files() -> dict[str, Path]:
+    return _files(builtin_folder())
+
+
 def _files(folder: Path) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for path in sorted(folder.rglob("*")):
@@ -140,7 +145,13 @@ def _on_family(path: Path, on: Shelf, chain: tuple[Path, ...]) -> Tree:
         raise refused(file, line, f"`extends` goes round in a circle: {circle}")
     if len(chain) == MAX_CHAIN:
         raise refused(file, line, f"more than {MAX_CHAIN} descriptors extend each other")
-    return extended(_on_family(parent, on, (*chain, parent)), own)
+    return _extended(Same(_on_family(parent, on, (*chain, parent))), Same(own))
+
+
+@lru_cache(maxsize=256)
+def _extended(family: Same, own: Same) -> Tree:
+    """Puts a file on top of a family once, so that all that extends it shares the same entries."""
+    return extended(family.value, own.value)
 
 
 def _read(path: Path) -> Tree:

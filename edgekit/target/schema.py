@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
 SCHEMA = "edgekit.target/1"
 
@@ -56,9 +57,12 @@ class Outcome(enum.StrEnum):
 
 def _member(kind: type[enum.StrEnum]) -> BeforeValidator:
     """YAML holds text; strict models want the member."""
+    choices = ", ".join(f"'{member}'" for member in kind)
 
     def convert(value: Any) -> Any:
-        return kind(value) if isinstance(value, str) and value in set(kind) else value
+        if isinstance(value, str) and value in set(kind):
+            return kind(value)
+        raise PydanticCustomError("enum", "it should be one of {expected}", {"expected": choices})
 
     return BeforeValidator(convert)
 
@@ -207,6 +211,8 @@ class Numerics(_Strict):
         weights: Dtypes of weights.
         per_channel: Whether weights may have a scale per channel.
         symmetric_weights: Whether zero points of weights must be 0.
+        symmetric_activations: Whether those of activations must.
+        power_of_two: Whether scales must be powers of two.
         source: A key of `sources`.
         note: What to know of it.
     """
@@ -217,6 +223,8 @@ class Numerics(_Strict):
     weights: Strings = ()
     per_channel: bool = True
     symmetric_weights: bool = True
+    symmetric_activations: bool = False
+    power_of_two: bool = False
     source: str | None = None
     note: Text | None = None
 

@@ -33,12 +33,14 @@ class Tree:
         places: File and 1-based line of the values and keys that it writes itself, by path.
         family: What it was put on top of; says where the other values are written.
         replaced: Paths at which nothing of the family is left.
+        problems: Mistakes that leave the document readable, such as a key that is given twice.
     """
 
     value: Any
     places: Mapping[PathIn, Where] = field(default_factory=dict)
     family: Tree | None = None
     replaced: frozenset[PathIn] = frozenset()
+    problems: tuple[Diagnostic, ...] = ()
 
     def where(self, path: PathIn) -> Where:
         """Returns where a value is written, or the nearest value around it."""
@@ -58,7 +60,7 @@ def read_tree(path: Path) -> Tree:
     """Reads a YAML file.
 
     Raises:
-        EdgekitError: EK101 if it cannot be read, EK207 with every mistake of form found in it.
+        EdgekitError: EK101 if it cannot be read, EK207 for what cannot be parsed or is not allowed.
     """
     file = str(path)
     try:
@@ -99,9 +101,7 @@ def parse_tree(text: str, file: str) -> Tree:
     except (YAMLError, ValueError, RecursionError) as failure:
         reason = str(failure).partition("\n")[0]
         raise refused(file, None, f"not valid YAML: {reason}") from failure
-    if reader.problems:
-        raise EdgekitError(*reader.problems)
-    return Tree(value, reader.places)
+    return Tree(value, reader.places, problems=tuple(reader.problems))
 
 
 def refused(file: str, line: int | None, reason: str, *, help: str | None = None) -> EdgekitError:
@@ -170,7 +170,8 @@ class _Reader:
                 self.problem(event, f"the key `{key}` is given twice, first in line {first}")
             else:
                 self.places[inner] = Where(self.file, _line(event))
-            found[key] = self.value(next(events), events, inner)
+            value = self.value(next(events), events, inner)
+            found.setdefault(key, value)
         return found
 
     def key(self, event: Any) -> str:

@@ -13,6 +13,7 @@ import pytest
 
 from edgekit.report import json as json_format
 from tests.cli.conftest import Outcome
+from tests.unit.compat.advice_models import MODELS
 from tests.unit.compat.conftest import FOLDER, network
 
 Run = Callable[..., Outcome]
@@ -155,3 +156,18 @@ def test_html_draws_the_graph(check: Run, tmp_path: Path) -> None:
     assert 'class="graph"' in page
     assert "http://" not in page.replace("http://www.w3.org/2000/svg", "")
     assert "https://" not in page
+
+
+def test_a_model_is_fixed_and_written(run: Run, tmp_path: Path) -> None:
+    onnx.save(MODELS["relabel-to-reshape"], str(tmp_path / "flatten.onnx"))
+    arguments = ("check", "flatten.onnx", "-t", "rk3588", "--fail-on", "fallback")
+    assert run(*arguments).code == 1
+    fixed = run(*arguments, "--fix", "--fixed-model", "fixed.onnx", "--json")
+    assert fixed.code == 0
+    sections = {s["id"]: s for s in json.loads(fixed.stdout)["results"]}
+    assert [(r["fix"], r["error"], r["verdict"]) for r in sections["fixes"]["rows"]] == [
+        ("relabel-to-reshape", 0, "pass")
+    ]
+    assert run("check", "fixed.onnx", *arguments[2:]).code == 0
+    assert run(*arguments, "--fix=no-such").code == 2
+    assert run(*arguments, "-t", "nnapi", "--fix").code == 2

@@ -236,3 +236,18 @@ def test_a_spectrum_by_convolution_whose_halves_overlap_in_the_last_tile(batch, 
 def test_pads_that_cut_off_come_before_those_that_add(check, mode, pads):
     x = np.arange(10, dtype=np.float32).reshape(2, 5)
     check("Pad", [x, np.array([0, pads[0], 0, pads[1]])], {"mode": mode}, const=(1,))
+
+
+def test_indices_out_of_range_touch_no_other_memory(check: Check) -> None:
+    """ONNX Runtime raises; a library reads the nearest element and writes none."""
+    x = np.arange(12, dtype=np.float32).reshape(4, 3)
+    far = np.asarray([2, 10**12, -5, -(10**12), -1], np.int64)
+    check("Gather", [x, far], {"axis": 0}, expected=[x[[2, 3, 0, 0, 3]]])
+    check("GatherElements", [x, far[None, :3]], {"axis": 0}, expected=[x[[2, 3, 0], [0, 1, 2]][None]])
+    check("GatherND", [x, far[:4].reshape(2, 2)], expected=[np.asarray([x[2, 2], x[0, 0]])])
+    updates = np.asarray([[7, 8, 9]], np.float32)
+    want = x.copy()
+    want[2, 0] = 7
+    check("ScatterElements", [x, far[None, :3], updates], {"axis": 0}, expected=[want])
+    rows = np.asarray([[5, 5, 5], [6, 6, 6]], np.float32)
+    check("ScatterND", [x, far[1:3, None], rows], expected=[x])

@@ -11,6 +11,7 @@ COMMANDS: dict[str, str] = {
     "list": "List the targets: ours, and those of the project's folders.",
     "show": "Show what a target takes, under which conditions, and where that is stated.",
     "lint": "Check descriptors without a model.",
+    "probe": "Find the limits of an op by asking the vendor's compiler.",
     "docs": "Write a page for each family of targets.",
     "schema": "Write the JSON Schema that lets an editor complete and check descriptors.",
 }
@@ -57,6 +58,21 @@ def command(ctx: click.Context) -> None:
     """
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help())
+
+
+def project_target(name: str | None) -> str | None:
+    """Returns the file of a target that lies in one of the project's folders, else the name as it is.
+
+    Raises:
+        EdgekitError: EK202 if the configuration is not valid.
+    """
+    folders = project_folders() if name is not None else ()
+    if name is None or not folders:
+        return name
+    from edgekit.target import builtin_folder, shelf
+
+    path = shelf(folders).files().get(name)
+    return name if path is None or path.is_relative_to(builtin_folder()) else str(path)
 
 
 def project_folders() -> tuple[Path, ...]:

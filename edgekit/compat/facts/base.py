@@ -31,6 +31,7 @@ class Facts:
         emitted: The op.
         name: Its name in the dialect.
         verdicts: What rows of tables said of it so far.
+        findings: What rules said of it so far.
         PARAMETERS: Per op, the operands that steer it and are no feature maps: their role by position.
         SPACE: The letters of the axes of a tensor of rank 4.
         WINDOWED: The ops that have a window.
@@ -46,6 +47,7 @@ class Facts:
         self.emitted = emitted
         self.name = emitted.op
         self.verdicts: dict[Any, Any] = {}
+        self.findings: dict[str, Any] = {}
 
     # Operands by role
 

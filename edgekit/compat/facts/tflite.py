@@ -25,10 +25,13 @@ _ROLES: Mapping[str, Mapping[int, str]] = {
         ("SPLIT_V", {1: "sizes", 2: "axes"}),
         ("TILE", {1: "multiples"}),
         ("GATHER GATHER_ND", {1: "indices"}),
+        ("SCATTER_ND", {0: "indices", 2: "shape"}),
         ("PRELU", {1: "alpha"}),
         ("TOPK_V2", {1: "k"}),
         ("SPACE_TO_BATCH_ND", {1: "block", 2: "paddings"}),
         ("BATCH_TO_SPACE_ND", {1: "block", 2: "crops"}),
+        ("SCATTER_ND", {2: "shape"}),
+        ("UNIDIRECTIONAL_SEQUENCE_LSTM", {i: f"operand_{i}" for i in range(1, 24)}),
     )
     for name in names.split()
 }

@@ -6,7 +6,7 @@ Every tool runs in a process of its own and is optional. What it says is evidenc
 from __future__ import annotations
 
 from edgekit.compat.oracle.base import ACCELERATOR, CPU, NOWHERE, Layer, Opinion, Oracle, Placement
-from edgekit.compat.oracle.table import oracle_for, oracle_names, oracle_of
+from edgekit.compat.oracle.table import compiler_of, oracle_for, oracle_names, oracle_of
 
 __all__ = [
     "ACCELERATOR",
@@ -16,6 +16,7 @@ __all__ = [
     "Opinion",
     "Oracle",
     "Placement",
+    "compiler_of",
     "oracle_for",
     "oracle_names",
     "oracle_of",

@@ -10,13 +10,26 @@ from edgekit.compat.oracle.base import Oracle
 from edgekit.diagnostics import error
 
 _HOMES: Mapping[str, str] = {
+    "hls4ml": "edgekit.compat.oracle.hls4ml:Hls4ml",
+    "qnn": "edgekit.compat.oracle.qnn:Qnn",
     "vela": "edgekit.compat.oracle.vela:Vela",
 }
 
 _TOOLCHAINS: Mapping[str, str] = {
     "ethos-u-vela": "vela",
+    "hls4ml": "hls4ml",
+    "onnxruntime-qnn": "qnn",
 }
 """The oracle that is a target's toolchain, by the toolchain's name."""
+
+_COMPILERS = frozenset({"vela"})
+"""Oracles that leave a compiled file."""
+
+
+def compiler_of(toolchain: str) -> str | None:
+    """Returns the name of the oracle that compiles files for a toolchain, `None` if there is none."""
+    name = oracle_of(toolchain)
+    return name if name in _COMPILERS else None
 
 
 def oracle_of(toolchain: str) -> str | None:

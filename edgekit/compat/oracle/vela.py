@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from edgekit.compat.oracle import vela_output
-from edgekit.compat.oracle.base import ACCELERATOR, CPU, NOWHERE, Layer, Opinion, Placement
+from edgekit.compat.oracle.base import ACCELERATOR, CPU, Layer, Opinion, Placement
 from edgekit.compat.oracle.find import Tool, command_for
 from edgekit.compat.oracle.naming import with_distinct_names
 from edgekit.compat.oracle.process import Finished, last_words, run_tool
@@ -134,8 +134,8 @@ def _placements(
     _compare([op.op for op, on_cpu in zip(ops, kept, strict=True) if on_cpu], answer.compiled)
     placements = []
     for op, name, on_cpu in zip(ops, written, kept, strict=True):
-        unit = NOWHERE if on_cpu is None else CPU if on_cpu else ACCELERATOR
-        reason = reasons.get(name, "") if unit == CPU else ""
+        # An op of which nothing became was merged into another one, or no result needs it: the CPU is out.
+        unit, reason = (CPU, reasons.get(name, "")) if on_cpu else (ACCELERATOR, "")
         placements.append(Placement(names[op.outputs[0]] if op.outputs else "", op.op, unit, reason))
     return tuple(placements)
 

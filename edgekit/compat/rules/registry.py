@@ -11,11 +11,11 @@ from functools import cache
 from typing import Any, TypeVar
 
 from edgekit.compat.facts import Facts
-from edgekit.compat.finding import Finding
+from edgekit.compat.finding import Finding, Taken
 from edgekit.target.catalogue import TYPES, Param, RuleSpec
 
 Check = Callable[..., Finding | None]
-GraphCheck = Callable[..., Mapping[int, Finding]]
+GraphCheck = Callable[..., Mapping[int, Finding | Taken]]
 F = TypeVar("F", Check, GraphCheck)
 
 

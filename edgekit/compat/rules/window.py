@@ -177,3 +177,13 @@ def pads_below_kernel(op: Facts) -> Finding | None:
     if max(top, bottom) > (kh - 1) * dh or max(left, right) > (kw - 1) * dw:
         return fails(f"padding {top}, {left}, {bottom}, {right}")
     return None
+
+
+@rule("stride-within-kernel", needs="window")
+def stride_within_kernel(op: Facts) -> Finding | None:
+    """stride must not be larger than the kernel"""
+    if op.stride is None or op.kernel is None:
+        return unknown("stride or kernel")
+    if op.stride[0] > op.kernel[0] or op.stride[1] > op.kernel[1]:
+        return fails(f"stride {op.stride[0]}x{op.stride[1]}, kernel {op.kernel[0]}x{op.kernel[1]}")
+    return None

@@ -9,10 +9,12 @@ from numpy.typing import NDArray
 
 from edgekit.artifact import LayerDelta
 from edgekit.consistency.layers.cut import Layer
+from edgekit.consistency.layers.moved import MOVEMENTS, moved
 from edgekit.consistency.layers.rules.table import RULES, Case, load_rules
 from edgekit.consistency.layers.run import Trial
 from edgekit.consistency.layers.stage import Stage
 from edgekit.ir import Origin
+from edgekit.ir.ledger import Emitted
 from edgekit.runners import Array
 
 NEAR = 1e-4
@@ -50,9 +52,29 @@ def _delta(stage: Stage, layer: Layer, runs: Sequence[Trial]) -> LayerDelta:
         one=one,
         more=more,
         largest=max(int(s.max(initial=0)) for s in steps) if runs[0].wanted.dtype.kind in "iu" else 0,
+        farthest=_farthest(runs),
         rule=rule,
         predicted=predicted,
+        constant=any(_has_weights(op) for op in layer.ops),
     )
+
+
+def _has_weights(op: Emitted) -> bool:
+    """Tells whether an op has constants that stand for reals."""
+    return any(v is not None and v.data is not None and v.quant is not None for v in op.inputs)
+
+
+def _farthest(runs: Sequence[Trial]) -> float | None:
+    """Returns how far a differing element is from the real before it was rounded, in steps."""
+    found: list[float] = []
+    for run in runs:
+        differs = run.got != run.wanted
+        if not differs.any():
+            continue
+        if run.exact is None or run.exact.shape != run.got.shape:
+            return None
+        found.append(float(np.abs(run.got.astype(np.float64) - run.exact)[differs].max()))
+    return max(found, default=None)
 
 
 def _steps(run: Trial) -> NDArray[np.int64]:
@@ -69,12 +91,13 @@ def _explained(layer: Layer, runs: Sequence[Trial]) -> tuple[str | None, int]:
 
     A rule is believed only if it gives nearly all elements of the layer, those that agree included.
     """
-    if len(layer.ops) != 1:
+    *before, op = layer.ops
+    if any(o.op not in MOVEMENTS for o in before):
         return None, 0
-    op = layer.ops[0]
+    cases = [Case(op, moved(before, run.inputs)) for run in runs]
     found: tuple[str | None, int] = (None, 0)
     for rule in RULES.get(op.op, ()):
-        counts = [_hits(rule.predict(Case(op, run.inputs)), run) for run in runs]
+        counts = [_hits(rule.predict(case), run) for case, run in zip(cases, runs, strict=True)]
         differing, same, elements = (sum(column) for column in zip(*counts, strict=True))
         if differing > found[1] and same >= TRUSTED * elements:
             found = rule.name, differing

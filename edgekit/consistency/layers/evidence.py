@@ -23,22 +23,27 @@ class Evidence:
     Attributes:
         layers: Each layer alone.
         missing: Ops that no layer holds: what they do was not looked at.
+        misfits: Tensors whose scale or zero point is not that of the QDQ model.
         problem: Why the layers could not be run; `None` if they were.
     """
 
     layers: tuple[LayerDelta, ...] = ()
     missing: tuple[str, ...] = ()
+    misfits: tuple[str, ...] = ()
     problem: str | None = None
 
     @property
     def holds(self) -> bool:
         """Whether every op was looked at, and every layer does what the QDQ model does, or its rule."""
-        return bool(self.layers) and not self.missing and all(layer.holds for layer in self.layers)
+        whole = bool(self.layers) and not self.missing and not self.misfits
+        return whole and all(layer.holds for layer in self.layers)
 
     def summary(self) -> str:
         """Returns the evidence in one sentence."""
         if self.problem is not None:
             return f"the layers cannot be run alone: {self.problem}"
+        if self.misfits:
+            return f"the scale or zero point of `{self.misfits[0]}` is not that of the QDQ model"
         bad = [layer for layer in self.layers if not layer.holds]
         if bad:
             worst = max(bad, key=lambda layer: layer.differing / max(1, layer.elements))
@@ -66,10 +71,10 @@ def evidence_of(
         trials = run_layers(model, stage, samples, isolate=isolate, timeout_s=timeout_s)
     except EdgekitError as failure:
         return Evidence(problem=failure.diagnostics[0].message)
-    return Evidence(compare_layers(stage, trials), uncovered(stage, trials))
+    return Evidence(compare_layers(stage, trials), uncovered(stage, trials), stage.misfits())
 
 
-def artifact_stage(artifact: Artifact) -> Stage | None:
+def artifact_stage(model: Model, artifact: Artifact) -> Stage | None:
     """Returns the graph of an artifact with integer kernels, `None` for any other."""
     is_integer = artifact.backend == "tflite" and artifact.recipe.get("integer")
-    return Stage.of_artifact(artifact) if is_integer else None
+    return Stage.of_artifact(model, artifact) if is_integer else None

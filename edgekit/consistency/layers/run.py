@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from edgekit.consistency.layers.cut import Layer, layers_of, side_by_side
 from edgekit.consistency.layers.stage import Stage
 from edgekit.consistency.oracle import Oracle
@@ -25,11 +28,13 @@ class Trial:
         inputs: The operands, the hub's integers, in the file's layout.
         wanted: What the hub gives.
         got: What the layer gives.
+        exact: What the hub rounded to `wanted`, in steps; `None` where it is not known.
     """
 
     inputs: Mapping[Value, Array]
     wanted: Array
     got: Array
+    exact: NDArray[np.float64] | None = None
 
 
 def run_layers(
@@ -66,23 +71,29 @@ def run_layers(
         runner_for("tflite", isolate=isolate, timeout_s=timeout_s, kernels=kernels) as runner,
     ):
         for sample in samples[:SAMPLES]:
-            arrays = _arrays(stage, layers, hub, sample)
+            arrays, exact = _arrays(stage, layers, hub, sample)
             ready = tuple(layer for layer in layers if {*layer.inputs, layer.output} <= set(arrays))
             bench = side_by_side(ready, arrays)
             found = runner.run(bench.payload, {name: arrays[v] for v, name in bench.inputs.items()})
             for layer, name in bench.outputs.items():
                 inputs = {v: arrays[v] for v in layer.inputs}
-                trials[layer].append(Trial(inputs, arrays[layer.output], found[name]))
+                of_hub = arrays[layer.output]
+                trials[layer].append(Trial(inputs, of_hub, found[name], exact.get(layer.output)))
     return trials
 
 
-def _arrays(stage: Stage, layers: Sequence[Layer], hub: Oracle, sample: Sample) -> dict[Value, Array]:
-    """Returns the hub's values of all tensors at the ends of layers, in the file's form."""
+def _arrays(
+    stage: Stage, layers: Sequence[Layer], hub: Oracle, sample: Sample
+) -> tuple[dict[Value, Array], dict[Value, NDArray[np.float64]]]:
+    """Returns the hub's values at the ends of layers in the file's form, and what it rounded."""
     values = dict.fromkeys(v for layer in layers for v in (*layer.inputs, layer.output))
-    names = [stage.places[v].name for v in values]
-    inside = {**sample, **hub.run(sample, [n for n in names if n not in sample])}
-    return {
-        value: stage.places[value].of_file(inside[name], value.dtype)
-        for value, name in zip(values, names, strict=True)
-        if name in inside
+    places = {value: stage.places[value] for value in values}
+    names = [p.name for p in places.values()] + [p.grid.reals for p in places.values() if p.grid is not None]
+    inside = {**sample, **hub.run(sample, [n for n in dict.fromkeys(names) if n not in sample])}
+    arrays = {v: p.of_file(inside[p.name], v.dtype) for v, p in places.items() if p.name in inside}
+    exact = {
+        v: p.exact(inside[p.grid.reals], v.dtype)
+        for v, p in places.items()
+        if p.grid is not None and p.grid.reals in inside and v.dtype.kind in "iu"
     }
+    return arrays, {v: steps for v, steps in exact.items() if steps is not None}

@@ -39,10 +39,26 @@ class LayerWork:
     source: Evidence | None
 
     @classmethod
-    def of(cls, model: Model, artifact: Artifact, oracle: Oracle, reference: Reference) -> LayerWork | None:
-        """Runs the layers; `None` where neither side has integer kernels."""
-        stages = (artifact_stage(artifact), Stage.of_source(model) if oracle.is_original else None)
-        samples = reference.samples.arrays
+    def of(
+        cls,
+        model: Model,
+        artifact: Artifact,
+        oracle: Oracle,
+        reference: Reference,
+        first: Sequence[int] = (),
+    ) -> LayerWork | None:
+        """Runs the layers; `None` where neither side has integer kernels.
+
+        Args:
+            model: The hub model.
+            artifact: What was made of it.
+            oracle: What ran the source.
+            reference: The samples.
+            first: Samples to look at before all others: those with the largest errors.
+        """
+        stages = (artifact_stage(model, artifact), Stage.of_source(model) if oracle.is_original else None)
+        order = dict.fromkeys((*first, *range(len(reference.samples.arrays))))
+        samples = [reference.samples.arrays[i] for i in order]
         found = [None if s is None or not s.is_quantised else evidence_of(model, s, samples) for s in stages]
         return None if found == [None, None] else cls(model, reference, found[0], found[1])
 

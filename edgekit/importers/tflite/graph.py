@@ -4,24 +4,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import numpy as np
 import onnx_ir as ir
 
-from edgekit.diagnostics import Diagnostic, EdgekitError, Where
+from edgekit.diagnostics import Diagnostic, EdgekitError, Severity, Where
 from edgekit.importers.onnx_checks.findings import shown
 from edgekit.importers.tflite.call import Call
 from edgekit.importers.tflite.nodes import OPSET, Nodes
 from edgekit.importers.tflite.refused import REASONS
 from edgekit.importers.tflite.table import TABLE, Translation, Untranslatable, load_ops
 from edgekit.importers.tflite.tensors import Tensors
-from edgekit.ir import Origin
+from edgekit.ir import ROUNDED_AT_RUN_TIME, Origin
 from edgekit.ir.ledger import Emitted, Subgraph, Value
 
 IR_VERSION = 10
+_PRODUCTS = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "BATCH_MATMUL", "TRANSPOSE_CONV")
 _MALFORMED = (ValueError, TypeError, IndexError, ZeroDivisionError, OverflowError, AttributeError)
 """What operands and options raise that no writer would have made."""
 
 
-def translate(graph: Subgraph, file: str | None = None) -> ir.Model:
+def translate(graph: Subgraph, file: str | None = None) -> tuple[ir.Model, tuple[Diagnostic, ...]]:
     """Makes the hub's graph of a TFLite graph.
 
     Inputs, outputs and the results of ops keep their names, layout and dtypes. A quantised tensor is a
@@ -33,7 +35,7 @@ def translate(graph: Subgraph, file: str | None = None) -> ir.Model:
         file: The file, for diagnostics.
 
     Returns:
-        The model.
+        The model, and warnings.
 
     Raises:
         EdgekitError: EK109 and EK116 with every op that has no form in the hub; EK104 for an output that
@@ -54,7 +56,7 @@ def translate(graph: Subgraph, file: str | None = None) -> ir.Model:
         opset_imports={"": OPSET},
         name=graph.name or "main",
     )
-    return ir.Model(made, ir_version=IR_VERSION, producer_name="edgekit")
+    return ir.Model(made, ir_version=IR_VERSION, producer_name="edgekit"), walk.warnings()
 
 
 @dataclass(slots=True)
@@ -65,6 +67,7 @@ class _Walk:
     refusals: dict[tuple[str, str], list[str]] = field(default_factory=dict)
     lost: set[Value] = field(default_factory=set)
     named: set[ir.Value] = field(default_factory=set)
+    hybrids: list[str] = field(default_factory=list)
     tensors: Tensors = field(init=False)
 
     def __post_init__(self) -> None:
@@ -100,6 +103,8 @@ class _Walk:
             self._refuse(op, "EK113", f"`{op.op}` is malformed: {str(failure)[:200]}")
 
     def _results(self, op: Emitted, row: Translation) -> None:
+        if _is_hybrid(op):
+            self.hybrids += self.nodes.origin.nodes
         results = row.make(Call(op, self.nodes, self.tensors, row.on_codes))
         made = [results] if isinstance(results, ir.Value) else list(results)
         if len(made) != len(op.outputs):
@@ -123,6 +128,20 @@ class _Walk:
     def _refuse(self, op: Emitted, code: str, message: str) -> None:
         self.refusals.setdefault((code, message), []).append(self.nodes.origin.nodes[0])
         self.lost.update(op.outputs)
+
+    def warnings(self) -> tuple[Diagnostic, ...]:
+        """Returns what the hub computes otherwise than the file's own runtime."""
+        if not self.hybrids:
+            return ()
+        return (
+            Diagnostic(
+                "EK304",
+                "LiteRT rounds activations at run time where weights alone are integers; here they stay real",
+                Severity.WARNING,
+                where=Where(self.file, nodes=tuple(self.hybrids)),
+                data={ROUNDED_AT_RUN_TIME: True},
+            ),
+        )
 
     def raise_refusals(self) -> None:
         """Ends the import if an op was refused."""
@@ -148,6 +167,13 @@ class _Walk:
             result.shape = ir.Shape(value.shape)
             made.append(result)
         return made
+
+
+def _is_hybrid(op: Emitted) -> bool:
+    """Tells whether an op multiplies reals by constant integers that stand for reals."""
+    values = [v for v in op.inputs if v is not None]
+    weights = any(v.data is not None and v.quant is not None and v.dtype.itemsize == 1 for v in values)
+    return weights and op.op in _PRODUCTS and any(v.data is None and v.dtype == np.float32 for v in values)
 
 
 def _size(name: str, axis: int, size: int | None, batched: bool) -> int | str:

@@ -25,6 +25,7 @@ class Inference:
 
     def __init__(self, opset: Any) -> None:
         self.opset = opset
+        self._known: dict[Any, list[Result]] = {}
 
     @property
     def ios(self) -> int:
@@ -32,7 +33,7 @@ class Inference:
         return int(self.opset.name.removeprefix("iOS"))
 
     def results(self, op: str, params: Mapping[str, Any]) -> list[Result]:
-        """Builds the op in a program that is thrown away.
+        """Returns what MIL infers; for operands that it has seen before it is not asked again.
 
         Args:
             op: MIL's name of the op.
@@ -41,6 +42,15 @@ class Inference:
         Raises:
             ValueError: If MIL rejects the op.
         """
+        key = _key(op, params)
+        if key is None:
+            return self._built(op, params)
+        if key not in self._known:
+            self._known[key] = self._built(op, params)
+        return self._known[key]
+
+    def _built(self, op: str, params: Mapping[str, Any]) -> list[Result]:
+        """Builds the op in a program that is thrown away."""
         m = mil()
         values = [v for p in params.values() for v in _values(p)]
         variables = dict.fromkeys(v for v in values if v.data is None)
@@ -61,6 +71,38 @@ class Inference:
         if isinstance(param, list | tuple) and any(isinstance(p, Value) for p in param):
             return tuple(self._resolve(p, known) for p in param)
         return param
+
+
+_LARGE = 256
+"""Constants of more elements are told apart by their shape alone where something else is not constant."""
+
+
+def _key(op: str, params: Mapping[str, Any]) -> Any:
+    """Returns what decides the results of an op; `None` where that cannot be said in short.
+
+    Operands that are the same value must stay the same. An op on constants alone is computed by MIL, so that
+    all elements would count.
+    """
+    values = [v for p in params.values() for v in _values(p)]
+    if not any(v.data is None for v in values) or any(None in v.shape for v in values):
+        return None
+    order = {v: i for i, v in enumerate(dict.fromkeys(values))}
+    parts: list[Any] = [op]
+    for name, param in sorted(params.items()):
+        if _values(param):
+            items = param if isinstance(param, list | tuple) else (param,)
+            parts.append((name, type(param), tuple(_sign(p, order) for p in items)))
+        else:
+            parts.append((name, type(param), repr(param)))
+    return tuple(parts)
+
+
+def _sign(param: Any, order: Mapping[Value, int]) -> Any:
+    if not isinstance(param, Value):
+        return type(param), repr(param)
+    data = None if param.data is None else stored_data(param.data)
+    content = data.tobytes() if data is not None and data.size <= _LARGE else data is not None
+    return order[param], str(param.dtype), param.shape, content
 
 
 def placeholder(value: Value) -> Any:

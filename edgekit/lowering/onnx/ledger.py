@@ -7,7 +7,9 @@ QuantizeLinear behind it become the quantisation of the tensors. Those that bord
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +19,8 @@ from edgekit.ir import Model, Quant, numpy_dtype, origin_of
 from edgekit.lowering.ledger import Emitted, Lowered, Shape, Subgraph, TensorMap, Value
 
 _Q, _DQ = "QuantizeLinear", "DequantizeLinear"
+_FUSED = ("Relu", "Clip")
+"""Activations that toolchains compute together with the op before."""
 
 
 def onnx_ledger(model: Model) -> Lowered:
@@ -85,16 +89,19 @@ class _Reader:
         if producer is None or producer.op_type != _DQ or found.quant is None:
             return found
         if value not in self.floats:
-            made = Value(_dtype(value), _shape(value))
+            made = Value(_dtype(value), _shape(value), _dequantised(found))
             self.floats[value] = made
             self.name(made, value)
-            self.ops.append(Emitted(_DQ, (found,), (made,), {}, origin_of(producer)))
+            if made.data is None:
+                self.ops.append(Emitted(_DQ, (found,), (made,), {}, origin_of(producer)))
         return self.floats[value]
 
     def result(self, value: ir.Value) -> Value:
         """Makes what an op defines: integers where only a QuantizeLinear reads it."""
-        taker = _absorbed(value)
-        if taker is None:
+        maker, taker = value.producer(), _coded(value)
+        if taker is None and maker is not None and maker.op_type == _Q:
+            made = Value(_dtype(value), _shape(value), None, _parameters(maker))
+        elif taker is None:
             made = Value(_dtype(value), _shape(value))
         else:
             made = Value(_dtype(taker.outputs[0]), _shape(value), None, _parameters(taker))
@@ -147,21 +154,82 @@ def _shape(value: ir.Value) -> Shape:
     return () if value.shape is None else tuple(d if isinstance(d, int) else None for d in value.shape)
 
 
+_CARRIED = frozenset(
+    (
+        *("Relu", "Clip", "LeakyRelu", "PRelu", "HardSwish", "HardSigmoid", "Sigmoid", "Tanh", "Swish"),
+        *("Reshape", "Flatten", "Transpose", "Squeeze", "Unsqueeze"),
+    )
+)
+"""Ops that integer kernels compute together with what comes before, or that only move elements: a value
+between an op and one of these is quantised as the result behind it."""
+
+
 def _absorbed(value: ir.Value) -> ir.Node | None:
-    """Returns the QuantizeLinear that is the only one to read a float value, if there is one."""
+    """Returns the QuantizeLinear that decides the integers of a float value, if nothing else reads it."""
+    while True:
+        users = {use.node for use in value.uses()}
+        if len(users) != 1 or value.is_graph_output() or value.producer() is None:
+            return None
+        (node,) = users
+        if node.op_type == _Q and node.inputs[0] is value:
+            return node if _parameters(node) is not None else None
+        if node.domain or node.op_type not in _CARRIED or node.inputs[0] is not value:
+            return None
+        value = node.outputs[0]
+
+
+def _coded(value: ir.Value) -> ir.Node | None:
+    """Returns the QuantizeLinear whose codes a float value has.
+
+    An activation is computed with the op before it: between the two lies no QuantizeLinear, and the codes are
+    those behind the activation.
+    """
     users = {use.node for use in value.uses()}
-    if len(users) != 1 or value.is_graph_output() or value.producer() is None:
+    if len(users) == 1 and not value.is_graph_output():
+        (node,) = users
+        others = [v for v in node.inputs[1:] if v is not None]
+        limits = node.op_type in _FUSED and node.inputs[0] is value and all(v.const_value for v in others)
+        if limits and value.producer() is not None:
+            return _absorbed(node.outputs[0])
+    return _absorbed(value)
+
+
+def _dequantised(found: Value) -> np.ndarray[Any, Any] | None:
+    """Returns the numbers that the codes of a constant stand for."""
+    if found.data is None or found.quant is None:
         return None
-    (node,) = users
-    quantises = node.op_type == _Q and node.inputs[0] is value and _parameters(node) is not None
-    return node if quantises else None
+    axis = found.quant.axis
+    shape = [1] * found.rank
+    if axis is not None:
+        shape[axis] = -1
+    scale, zero = (np.array(v).reshape(shape) for v in (found.quant.scale, found.quant.zero_point))
+    numbers: np.ndarray[Any, Any] = ((found.data.astype(np.float64) - zero) * scale).astype(np.float32)
+    return numbers
+
+
+def with_integer_ports(main: Subgraph) -> Subgraph:
+    """Lets public inputs and outputs be the codes that the graph makes of them, or that it makes them of."""
+    readers = Counter(v for op in main.ops for v in op.inputs if v is not None)
+    taken = {
+        op.inputs[0]: op.outputs[0]
+        for op in main.ops
+        if op.op == _Q and op.inputs[0] in main.inputs and readers[op.inputs[0]] == 1
+    }
+    given = {op.outputs[0]: op.inputs[0] for op in main.ops if op.op == _DQ and op.outputs[0] in main.outputs}
+    gone = {*taken.values(), *(v for v in given if not readers[v])}
+    return replace(
+        main,
+        inputs=tuple(taken.get(v, v) for v in main.inputs),
+        outputs=tuple(given.get(v) or v for v in main.outputs),
+        ops=tuple(op for op in main.ops if op.outputs[0] not in gone),
+    )
 
 
 def _is_integer(node: ir.Node) -> bool:
     """Tells whether all results of a node are quantised, so that it is one integer op with its operands."""
     if node.op_type == _Q:
         return False
-    return all(_absorbed(v) is not None or _dtype(v).kind in "iub" for v in node.outputs if v.name)
+    return all(_coded(v) is not None or _dtype(v).kind in "iub" for v in node.outputs if v.name)
 
 
 def _parameters(node: ir.Node) -> Quant | None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
-
 from edgekit.artifact import Artifact, ArtifactFile, Binding
 from edgekit.diagnostics import EdgekitError, Severity
 from edgekit.ir import LABELS_KEY, Model, Origin, TensorSpec
@@ -90,4 +88,8 @@ def _origins(lowered: Lowered, names: dict[Value, str]) -> dict[str, Origin]:
 
 def _has_integer_kernels(lowered: Lowered) -> bool:
     """Tells whether ops compute on quantised integers, whose roundings differ from the source's."""
-    return any(v.quant is not None and v.dtype == np.int8 for op in lowered.main.ops for v in op.outputs)
+    return any(
+        v.quant is not None and v.dtype.name in ("int8", "uint8")
+        for op in lowered.main.ops
+        for v in op.outputs
+    )

@@ -36,7 +36,8 @@ def build(source: Model, prepared: Prepared, recipe: Recipe) -> Artifact:
         EdgekitError: With every refused node (EK3xx); EK204 for a bad option; EK501 for what is missing.
     """
     options = TvmOptions.of(recipe.options)
-    lowered = lower_tvm(prepared.model, expand, LowerOptions(recipe.allow_approximate))
+    wanted = LowerOptions(recipe.allow_approximate, require_full_integer=options.require_full_integer)
+    lowered, integer = lower_tvm(prepared.model, expand, wanted)
     if any(d.severity is Severity.ERROR for d in lowered.diagnostics):
         raise EdgekitError(*lowered.diagnostics)
     library, target, tuned, warnings = _library(lowered, source, options, recipe.progress)
@@ -49,7 +50,12 @@ def build(source: Model, prepared: Prepared, recipe: Recipe) -> Artifact:
         input_bindings=_bindings(source.inputs, lowered.inputs),
         output_bindings=_bindings(source.outputs, lowered.outputs),
         origins=_origins(lowered),
-        recipe={**recipe.to_dict(), "options": {**asdict(options), "target": target}, **tuned},
+        recipe={
+            **recipe.to_dict(),
+            "options": {**asdict(options), "target": target},
+            "integer": integer,
+            **tuned,
+        },
         versions=versions("onnx", "onnx-ir", "apache-tvm", "apache-tvm-ffi"),
         diagnostics=(*lowered.diagnostics, *warnings),
     )

@@ -14,6 +14,7 @@ import numpy as np
 from edgekit.lowering.builder import LedgerBuilder
 from edgekit.lowering.ledger import Shape, Value
 from edgekit.lowering.op import Op, Unlowerable
+from edgekit.lowering.tvm.codes import Codes, moved
 from edgekit.lowering.tvm.table import TABLE
 
 HALVES = ("float16", "bfloat16")
@@ -21,9 +22,23 @@ HALVES = ("float16", "bfloat16")
 
 
 class TVMBuilder(LedgerBuilder):
-    """Emits kernels; constants given to casts and moves are folded at once."""
+    """Emits kernels; constants given to casts and moves are folded at once.
+
+    Attributes:
+        codes: The integers behind reals that were dequantised.
+        centred: Codes less their zero point, in int16.
+        integers: Source nodes that compute on codes.
+        reasons: Why other nodes of a quantised model do not.
+    """
 
     table = TABLE
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.codes: dict[Value, Codes] = {}
+        self.centred: dict[Value, Value] = {}
+        self.integers: set[Any] = set()
+        self.reasons: dict[Any, str] = {}
 
     def op(
         self,
@@ -50,6 +65,8 @@ class TVMBuilder(LedgerBuilder):
                 raise Unlowerable("TVM has no strings", code="EK303")
         outputs = tuple(self.value(dtype, shape) for dtype, shape in results)
         self.append(name, inputs, outputs, attrs)
+        if len(outputs) == 1:
+            moved(self, name, inputs, attrs, outputs[0])
         return outputs
 
     def like(

@@ -22,6 +22,7 @@ class TvmOptions:
         cpu: LLVM's name of the CPU; `None` for this machine's, or the triple's baseline.
         device: Kind of target that computes; the host part is always LLVM's.
         opt_level: TVM's optimisation level, 0 to 3.
+        require_full_integer: Refuse a model of which an op would stay in float.
         ndk: The folder of Android's NDK, which links for its triples.
         tuning_log: A file of measured schedules.
         tune: Minutes to measure schedules for, on this machine; `tuning_log` keeps them.
@@ -31,6 +32,7 @@ class TvmOptions:
     cpu: str | None = None
     device: str = "llvm"
     opt_level: int = 3
+    require_full_integer: bool = False
     ndk: str | None = None
     tuning_log: str | None = None
     tune: float | None = None
@@ -63,6 +65,8 @@ class TvmOptions:
             )
         if read.opt_level not in range(4) or isinstance(read.opt_level, bool):
             raise error("EK204", f"the option `opt_level` of `tvm` is {read.opt_level!r}, not 0 to 3")
+        if not isinstance(read.require_full_integer, bool):
+            raise error("EK204", "the option `require_full_integer` of `tvm` is not true or false")
         _check_tuning(read)
         return read
 

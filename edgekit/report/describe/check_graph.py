@@ -65,7 +65,7 @@ def _note(results: tuple[Result, ...], nodes: list[JudgedNode | None], origin: O
 def group_of(origin: Origin, name: str) -> tuple[str, ...]:
     """Returns the parts that a node lies in: its framework scope, else the path in its name."""
     if origin.scope:
-        return tuple(re.split(r"[./]", origin.scope))
+        return tuple(re.split(r"[./]", origin.scope.partition(";")[0]))
     parts = [part for part in name.split("/") if part]
     return tuple(parts[:-1])
 

@@ -12,6 +12,7 @@ _NUMBERS = (
     Column("one", "1 off", Kind.COUNT),
     Column("more", "more", Kind.COUNT),
     Column("largest", "most", Kind.COUNT),
+    Column("farthest", "from real", Kind.REAL),
     Column("predicted", "by rule", Kind.COUNT),
     Column("rule", "rule of the kernel"),
 )
@@ -29,7 +30,10 @@ def _by_op(layers: Sequence[LayerDelta]) -> Table:
     rows = tuple({"op": op, "count": len(group), **_sums(group)} for op, group in groups.items())
     columns = (Column("op", "op", Kind.NAME), Column("count", "layers", Kind.COUNT), *_NUMBERS)
     bad = sum(not layer.holds for layer in layers)
-    note = "elements that are steps off, each layer alone on the integers of the QDQ model"
+    note = (
+        "elements that are steps off, each layer alone on the integers of the QDQ model; `from real` is how"
+    )
+    note += " far the farthest of them is from the real before it is rounded, 0.5 for a half"
     note += f"; {bad} differ by more than rounding" if bad else "; none differs by more than rounding"
     return Table("layers_by_op", "Layers alone against the QDQ model", columns, rows, note)
 
@@ -41,6 +45,7 @@ def _sums(group: Sequence[LayerDelta]) -> Row:
         "one": sum(g.one for g in group),
         "more": sum(g.more for g in group),
         "largest": max(g.largest for g in group),
+        "farthest": max((g.farthest for g in group if g.farthest is not None), default=None),
         "rule": "; ".join(rules) or None,
         "predicted": sum(g.predicted for g in group) if rules else None,
     }

@@ -119,23 +119,25 @@ def test_a_refused_node_does_not_hide_what_follows(judged: Judge) -> None:
     assert {n.name: n.verdict for n in result.nodes}["second"] is NodeVerdict.NATIVE
 
 
-def test_a_file_of_another_dialect_is_skipped_with_the_reason(
+def test_a_tflite_file_is_judged_by_its_own_ops(
     judged: Judge, make_tflite: Callable[..., bytes], tmp_path: Path
 ) -> None:
     path = tmp_path / "relu.tflite"
-    path.write_bytes(
-        make_tflite(
-            {"x": ("FLOAT32", [1, 2], None), "y": ("FLOAT32", [1, 2], None)},
-            [("RELU", ["x"], ["y"])],
-            ["x"],
-            ["y"],
-        )
-    )
+    tensors = {name: ("FLOAT32", [1, 2], None) for name in "xy"}
+    path.write_bytes(make_tflite(tensors, [("RELU", ["x"], ["y"])], ["x"], ["y"]))
     found = judged(Candidate.of_file(path), ("tiny-npu", "tiny-onnx"))
-    assert [s.target.id for s in found.skipped] == ["tiny-onnx"]
-    assert found.results[0].view.form == "file"
+    assert [r.view.form for r in found.results] == ["file", "float"]
     assert "quantise the model" in found.results[0].view.notes[0]
     assert verdicts(found) == {"y": "unsupported"}
+    assert [op.emitted.op for op in found.results[1].judgement.ops] == ["Relu"]
+
+
+def test_a_file_of_another_dialect_is_skipped_with_the_reason(judged: Judge, tmp_path: Path) -> None:
+    path = tmp_path / "net.mlpackage"
+    path.mkdir()
+    found = judged(Candidate.of_file(path), ("tiny-npu",))
+    assert [s.target.id for s in found.skipped] == ["tiny-npu"]
+    assert "holds coreml ops" in found.skipped[0].diagnostics[0].message
     assert not rule(found, Policy()).holds
 
 

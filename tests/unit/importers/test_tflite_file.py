@@ -108,6 +108,22 @@ def test_labels_go_into_the_new_artifact(tmp_path: Path) -> None:
     assert metadata_of(artifact.model_file.read())[LABELS_KEY] == "a\nb\nc\nd"
 
 
+def test_integers_as_weights_alone_are_said_to_be_rounded_by_litert(tmp_path: Path) -> None:
+    rng = np.random.default_rng(2)
+    x, y = (Value(np.dtype(np.float32), (1, n)) for n in (40, 8))
+    w = Value(INT8, (8, 40), rng.integers(-127, 128, (8, 40), dtype=np.int8), Quant((0.01,), (0,)))
+    op = Emitted("FULLY_CONNECTED", (x, w, None), (y,), {"fused_activation_function": "NONE"})
+    path = tmp_path / "hybrid.tflite"
+    path.write_bytes(emit(Subgraph("main", (x,), (y,), (op,), {}), Signature(("x",), ("y",)))[1])
+    model = api.load(path)
+    (warning,) = model.diagnostics
+    assert (warning.code, warning.where.nodes) == ("EK304", ("FULLY_CONNECTED#0",))
+    verification = api.convert(model).verification
+    assert verification is not None
+    assert verification.holds
+    assert (verification.oracle or "").startswith("onnxruntime"), "LiteRT computes something else"
+
+
 def codes(error: EdgekitError) -> set[str]:
     return {d.code for d in error.diagnostics}
 

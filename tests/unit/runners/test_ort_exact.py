@@ -48,6 +48,25 @@ def test_the_runner_is_exact_on_this_cpu():
     np.testing.assert_array_equal(result, np.full((2, 3), SUM, np.int32))
 
 
+def test_a_product_of_the_runtimes_own_domain_is_exact_too():
+    """The type of its first factor is known by its zero point alone: nothing infers the ops before it."""
+    scales = {"as": np.float32(1), "az": np.uint8(0), "w": W, "ws": np.float32(1), "wz": np.int8(0)}
+    node = helper.make_node("QGemm", ["a", "as", "az", "w", "ws", "wz"], ["y"], domain="com.microsoft")
+    graph = helper.make_graph(
+        [node],
+        "g",
+        [helper.make_tensor_value_info("a", TensorProto.UINT8, A.shape)],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [2, 3])],
+        [numpy_helper.from_array(np.asarray(v), n) for n, v in scales.items()],
+    )
+    domains = [helper.make_opsetid("", 21), helper.make_opsetid("com.microsoft", 1)]
+    model = helper.make_model(graph, opset_imports=domains, ir_version=10)
+    changed = exact_form(model.SerializeToString(), lambda: True)
+    with runner_for("onnx", isolate=False) as runner:
+        (result,) = runner.run(changed, {"a": A}).values()
+    np.testing.assert_array_equal(result, np.full((2, 3), SUM, np.float32))
+
+
 def test_outputs_and_intermediates_keep_their_names():
     changed = onnx.load_model_from_string(exact_form(product().SerializeToString(), lambda: True))
     assert [o.name for o in changed.graph.output] == ["y"]

@@ -12,6 +12,7 @@ from edgekit.lowering.tflite.integer.exact import write_out
 from edgekit.lowering.tflite.integer.fuse import Fusion
 from edgekit.lowering.tflite.integer.hoist import SHIFT, as_int8, hoist
 from edgekit.lowering.tflite.integer.islands import Island, diagnostics, islands, nothing_quantised
+from edgekit.lowering.tflite.integer.rules import INT8, UINT8, takes_uint8
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +59,9 @@ def to_integers(graph: Subgraph, *, public: bool = False, exact: bool = False) -
     """
     if not any("quant" in op.attrs for op in graph.ops):
         return Integers(write_out(graph))
-    signed, shifted = as_int8(graph)
-    fusion = Fusion(hoist(signed), exact)
+    dtype = UINT8 if takes_uint8(graph) else INT8
+    signed, shifted = (graph, {}) if dtype == UINT8 else as_int8(graph)
+    fusion = Fusion(hoist(signed, dtype), exact, dtype)
     made = fusion.run()
     if not (fusion.fused and fusion.is_sound):
         return Integers(write_out(graph))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -33,6 +34,7 @@ class Fusion:
     Attributes:
         graph: A graph with markers, QUANTIZE behind the ops that compute.
         exact: Whether functions are looked up where their kernels are not exact.
+        dtype: Of the codes whose kernels are looked for.
         ops: The ops so far.
         codes: The integers that stand for a real value.
         now: What a value of the former graph is in the new one.
@@ -43,6 +45,7 @@ class Fusion:
 
     graph: Subgraph
     exact: bool = False
+    dtype: np.dtype[Any] = INT8
     ops: list[Emitted] = field(default_factory=list)
     codes: dict[Value, Value] = field(default_factory=dict)
     now: dict[Value, Value] = field(default_factory=dict)
@@ -81,7 +84,7 @@ class Fusion:
             self._quantize(op, inputs[0])
         elif op.op == "DEQUANTIZE":
             self._dequantize(op, inputs[0])
-        elif not (self._move(op, inputs) or self._compute(op)):
+        elif not (self._move(op, inputs) or self._compute(op) or self._choose(op, inputs)):
             self.is_sound &= op.op in _BLIND or not any(v and v.quant and v.data is None for v in inputs)
             self.ops.append(replace(op, inputs=inputs))
 
@@ -102,7 +105,7 @@ class Fusion:
         if code.quant is None or not _same(code.quant, op.attrs["quant"]):
             self.ops.append(replace(op, inputs=(code,)))  # keeps its marker: `exact` writes it out
             return
-        if code.dtype == np.int8:
+        if code.dtype == self.dtype:
             self.codes[result] = code
         self.ops.append(Emitted("DEQUANTIZE", (code,), (result,), {}, op.origin))
 
@@ -115,15 +118,17 @@ class Fusion:
             return False
         quant = known[0].quant
         assert quant is not None
-        is_real = op.outputs[0].dtype != INT8
-        if is_real and (not is_on_grid(op, quant) or any(v.dtype != np.float32 for v in op.outputs)):
+        is_real = op.outputs[0].dtype != self.dtype
+        if is_real and (
+            not is_on_grid(op, quant, self.dtype) or any(v.dtype != np.float32 for v in op.outputs)
+        ):
             return False
         if not is_real and op.op in ADDING and any(v.quant is None for v in moved_operands(op).values()):
             return False  # it was an op on codes, not on reals
         if not is_real and is_implied(op):
             self.now[op.outputs[0]] = known[0]
             return True
-        made = tuple(Value(INT8, v.shape, None, quant) for v in op.outputs)
+        made = tuple(Value(self.dtype, v.shape, None, quant) for v in op.outputs)
         given = {i: v for i, v in operands.items() if v is not None}
         moved = replace(op, inputs=inputs)
         self.ops += on_codes(moved, given, made, quant) if is_real else [replace(moved, outputs=made)]
@@ -136,10 +141,19 @@ class Fusion:
         self.fused += 1
         return True
 
+    def _choose(self, op: Emitted, inputs: tuple[Value | None, ...]) -> bool:
+        """Lets an op that only looks for the place of the largest look among the integers."""
+        code = self._code(inputs[0]) if op.op in ("ARG_MAX", "ARG_MIN") else None
+        if code is None or op.inputs[0] is None or op.inputs[0].dtype == self.dtype:
+            return False
+        self.ops.append(replace(op, inputs=(code, *inputs[1:])))
+        self.fused += 1
+        return True
+
     def _code(self, value: Value | None) -> Value | None:
         if value is None or value.data is not None:
             return None
-        return value if value.dtype == INT8 and value.quant is not None else self.codes.get(value)
+        return value if value.dtype == self.dtype and value.quant is not None else self.codes.get(value)
 
     def _compute(self, op: Emitted) -> bool:
         rule = RULES.get(op.op)
@@ -163,7 +177,7 @@ class Fusion:
         readers = self._users.get(op.outputs[0], [])
         first = readers[0] if readers else None
         is_public = op.outputs[0] in self.graph.outputs
-        if is_public or first is None or first.op != "QUANTIZE" or first.outputs[0].dtype != INT8:
+        if is_public or first is None or first.op != "QUANTIZE" or first.outputs[0].dtype != self.dtype:
             raise StaysFloat("its result is not quantised")
         if any(r.op != "QUANTIZE" or r.attrs != first.attrs for r in readers):
             raise StaysFloat("its result is also read as reals")
@@ -185,12 +199,12 @@ class Fusion:
                 f"its kernel gives the scale {own.scale[0]:.6g}, coarser than the {quant.scale[0]:.6g} wanted"
             )
         origin = op.origin | after.origin
-        y = Value(INT8, op.outputs[0].shape, None, own)
+        y = Value(self.dtype, op.outputs[0].shape, None, own)
         plain = (form.inputs, op.op, op.attrs)
         inputs, name, attrs = (form.otherwise if misfit else None) or plain
         self.ops.append(Emitted(name, inputs, (y,), attrs, origin))
         if own is not quant:
-            z = Value(INT8, y.shape, None, quant)
+            z = Value(self.dtype, y.shape, None, quant)
             self.ops.append(Emitted("QUANTIZE", (y,), (z,), {}, origin))
             y = z
         self._replace(op, y)

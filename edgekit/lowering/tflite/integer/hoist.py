@@ -68,11 +68,12 @@ def _shifted(op: Emitted) -> dict[str, Any]:
     return {"quant": replace(quant, zero_point=tuple(z - SHIFT for z in quant.zero_point))}
 
 
-def hoist(graph: Subgraph) -> Subgraph:
+def hoist(graph: Subgraph, dtype: np.dtype[Any] = INT8) -> Subgraph:
     """Lets QUANTIZE change places with movements, maxima and limits before it; exact, see `movement`.
 
     Args:
         graph: A graph with markers.
+        dtype: Of the codes whose kernels are looked for.
 
     Returns:
         The graph; limits that saturation implies are gone.
@@ -84,7 +85,7 @@ def hoist(graph: Subgraph) -> Subgraph:
     while waiting:
         op = waiting.pop()
         before = (
-            _maker(op.inputs[0], waiting) if op.op == "QUANTIZE" and op.outputs[0].dtype == INT8 else None
+            _maker(op.inputs[0], waiting) if op.op == "QUANTIZE" and op.outputs[0].dtype == dtype else None
         )
         if before is None:
             done.append(op)
@@ -95,7 +96,7 @@ def hoist(graph: Subgraph) -> Subgraph:
             continue
         waiting.pop(before)
         quant = op.attrs["quant"]
-        codes = {i: Value(INT8, v.shape, None, quant) for i, v in moved_operands(host).items()}
+        codes = {i: Value(dtype, v.shape, None, quant) for i, v in moved_operands(host).items()}
         moved = _moved(host, codes, op, quant)
         quantised = [
             Emitted("QUANTIZE", (host.inputs[i],), (code,), op.attrs, op.origin) for i, code in codes.items()

@@ -6,6 +6,7 @@ Quantisation is monotone, so that it commutes with every one of them.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -52,27 +53,30 @@ def moves_codes(op: Emitted) -> bool:
     return bool(data_operands(op)) and op.op not in ADDING and op.op != "CONCATENATION"
 
 
-def is_on_grid(op: Emitted, quant: Quant) -> bool:
+def is_on_grid(op: Emitted, quant: Quant, dtype: np.dtype[Any]) -> bool:
     """Tells whether the constants that an op mixes in are among the reals that integers stand for.
 
     The lowest float beside a maximum may become the lowest integer.
     """
     numbers = [_number(v) for v in _numbers(op)]
     numbers += [x for x in _LIMITS.get(op.op, ()) if x is not None]
-    scale, zero = quant.scale[0], quant.zero_point[0]
+    scale, zero, info = quant.scale[0], quant.zero_point[0], np.iinfo(dtype)
     for number in numbers:
         code = number / scale + zero
         if number == -np.inf and op.op == "PADV2":
             continue
-        if abs(code - round(code)) > 1e-4 or not -128 <= round(code) <= 127:
+        if abs(code - round(code)) > 1e-4 or not info.min <= round(code) <= info.max:
             return False
     return True
 
 
 def is_implied(op: Emitted) -> bool:
     """Tells whether a limit on integers is what the dtype allows anyway."""
-    last = {"MAXIMUM": -128, "MINIMUM": 127}.get(op.op)
-    return last is not None and any(v.data is not None and (v.data == last).all() for v in _numbers(op))
+    if op.op not in ("MAXIMUM", "MINIMUM"):
+        return False
+    info = np.iinfo(op.outputs[0].dtype)
+    last = info.min if op.op == "MAXIMUM" else info.max
+    return any(v.data is not None and (v.data == last).all() for v in _numbers(op))
 
 
 def on_codes(
@@ -96,15 +100,16 @@ def on_codes(
         if index in operands:
             inputs[index] = operands[index]
         elif value is not None and value in _numbers(op):
-            inputs[index] = code_of(_number(value), quant, value.shape)
+            inputs[index] = code_of(_number(value), quant, results[0].dtype, value.shape)
     return [Emitted(op.op, tuple(inputs), results, op.attrs, op.origin)]
 
 
-def code_of(number: float, quant: Quant, shape: tuple[int | None, ...] = ()) -> Value:
-    """Returns the int8 constant that stands for a number."""
+def code_of(number: float, quant: Quant, dtype: np.dtype[Any], shape: tuple[int | None, ...] = ()) -> Value:
+    """Returns the constant that stands for a number."""
+    info = np.iinfo(dtype)
     with np.errstate(over="ignore"):
         code = np.rint(np.float32(number) / np.float32(quant.scale[0])) + quant.zero_point[0]
-    data = np.full([d or 1 for d in shape], np.clip(code, -128, 127)).astype(np.int8)
+    data = np.full([d or 1 for d in shape], np.clip(code, info.min, info.max)).astype(dtype)
     return Value(data.dtype, data.shape, data, quant)
 
 
@@ -129,7 +134,7 @@ def _limited(op: Emitted, x: Value, result: Value, quant: Quant) -> list[Emitted
         if number is None:
             continue
         y = Value(x.dtype, x.shape, None, quant)
-        ops.append(Emitted(name, (x, code_of(number, quant)), (y,), {}, op.origin))
+        ops.append(Emitted(name, (x, code_of(number, quant, x.dtype)), (y,), {}, op.origin))
         x = y
     last = ops[-1]
     return [*ops[:-1], Emitted(last.op, last.inputs, (result,), {}, op.origin)]

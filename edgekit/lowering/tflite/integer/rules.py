@@ -10,11 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgekit.ir import Quant
-from edgekit.lowering.ledger import Emitted, Value
+from edgekit.lowering.ledger import Emitted, Subgraph, Value
 from edgekit.lowering.tflite.grid import steps
 
 INT8 = np.dtype(np.int8)
+UINT8 = np.dtype(np.uint8)
 INT32 = np.dtype(np.int32)
+_WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV")
 
 
 class StaysFloat(Exception):  # noqa: N818 - a verdict, not a failure of the program
@@ -60,7 +62,7 @@ def weighted(op: Emitted, codes: Sequence[Value | None]) -> Form:
     if x is None:
         raise StaysFloat("its input is not quantised")
     channel = 3 if op.op == "DEPTHWISE_CONV_2D" else 0
-    weights = _weights(w, channel)
+    weights = _weights(w, channel, x.dtype)
     return Form((x, weights, bias(op.inputs[2], x, weights)))
 
 
@@ -70,22 +72,51 @@ def transposed(op: Emitted, codes: Sequence[Value | None]) -> Form:
     x = codes[2]
     if x is None:
         raise StaysFloat("its input is not quantised")
-    weights = _weights(op.inputs[1], 0)
+    weights = _weights(op.inputs[1], 0, x.dtype)
     addend = op.inputs[3] if len(op.inputs) > 3 else None
     tail = () if addend is None else (bias(addend, x, weights),)
     return Form((op.inputs[0], weights, x, *tail))
 
 
-def _weights(w: Value | None, channel: int) -> Value:
+def _weights(w: Value | None, channel: int, dtype: np.dtype[Any]) -> Value:
     whole = None if w is None else steps(w)
     if w is None or whole is None or w.quant is None:
         raise StaysFloat("its weights are not quantised")
     if w.quant.axis not in (None, channel):
         raise StaysFloat("its weights are quantised along another axis than their outputs")
+    if dtype == UINT8:
+        return _unsigned(w, whole)
     if np.abs(whole + 0.5).max(initial=0) > 127.5:
         raise StaysFloat("its weights have a zero point that int8 weights without one cannot take in")
     zeros = (0,) * len(w.quant.scale)
     return Value(INT8, w.shape, whole.astype(np.int8), replace(w.quant, zero_point=zeros))
+
+
+def _unsigned(w: Value, whole: NDArray[np.float64]) -> Value:
+    """Returns weights as uint8, whose kernels have one scale and one zero point for all of them."""
+    assert w.quant is not None
+    codes = whole + w.quant.zero_point[0]
+    if w.quant.axis is not None or codes.min(initial=0) < 0 or codes.max(initial=0) > 255:
+        raise StaysFloat("its weights are not uint8 with one scale, as those of other ops are")
+    return Value(UINT8, w.shape, codes.astype(np.uint8), w.quant)
+
+
+def takes_uint8(graph: Subgraph) -> bool:
+    """Tells whether activations are uint8 and weights have zero points that only uint8 can take in."""
+    marked = [op.outputs[0].dtype for op in graph.ops if op.op == "QUANTIZE" and "quant" in op.attrs]
+    if any(dtype != UINT8 for dtype in marked):
+        return False
+    weights = [op.inputs[1] for op in graph.ops if op.op in _WEIGHTED and len(op.inputs) > 1]
+    return any(_is_asymmetric(w) for w in weights if w is not None)
+
+
+def _is_asymmetric(w: Value) -> bool:
+    whole = steps(w)
+    if whole is None or w.quant is None or w.quant.axis is not None:
+        return False
+    codes = whole + w.quant.zero_point[0]
+    fits = codes.min(initial=0) >= 0 and codes.max(initial=0) <= 255
+    return bool(fits and np.abs(whole + 0.5).max(initial=0) > 127.5)
 
 
 def bias(value: Value | None, x: Value, w: Value) -> Value | None:
@@ -123,28 +154,32 @@ def _own_steps(value: Value, scale: NDArray[np.float64]) -> NDArray[np.float64] 
 @_rule("ADD", "SUB", "MUL")
 def elementwise(op: Emitted, codes: Sequence[Value | None]) -> Form:
     """Each operand and the result have scales of their own; constants lie on a grid for the whole tensor."""
-    return Form(tuple(_operand(v, code) for v, code in zip(op.inputs, codes, strict=True)))
+    dtype = next(code.dtype for code in codes if code is not None)
+    return Form(tuple(_operand(v, code, dtype) for v, code in zip(op.inputs, codes, strict=True)))
 
 
 @_rule("BATCH_MATMUL")
 def product(op: Emitted, codes: Sequence[Value | None]) -> Form:
     """Both operands with scales of their own."""
+    if any(code is not None and code.dtype == UINT8 for code in codes):
+        raise StaysFloat("it has no kernel for uint8")
     return elementwise(op, codes)
 
 
-def _operand(value: Value | None, code: Value | None) -> Value:
+def _operand(value: Value | None, code: Value | None, dtype: np.dtype[Any]) -> Value:
     if code is not None:
         return code
     whole = None if value is None else steps(value)
     if value is None or whole is None or value.quant is None or value.quant.axis is not None:
         raise StaysFloat("an operand is not quantised")
+    info = np.iinfo(dtype)
     zero = value.quant.zero_point[0]
-    if np.abs(whole + zero + 0.5).max(initial=0) > 127.5:  # codes of uint8 become int8
-        zero -= 128
-    if np.abs(whole + zero + 0.5).max(initial=0) > 127.5:
-        raise StaysFloat("a constant operand does not fit into int8")
-    quant = replace(value.quant, zero_point=(zero,))
-    return Value(INT8, value.shape, (whole + zero).astype(np.int8), quant)
+    for shift in (0, -128, 128):  # codes of uint8 become int8, and the other way round
+        moved = whole + zero + shift
+        if moved.min(initial=info.max) >= info.min and moved.max(initial=info.min) <= info.max:
+            quant = replace(value.quant, zero_point=(zero + shift,))
+            return Value(dtype, value.shape, moved.astype(dtype), quant)
+    raise StaysFloat(f"a constant operand does not fit into {dtype.name}")
 
 
 @_rule("HARD_SWISH")
@@ -179,25 +214,30 @@ def same_scale(op: Emitted, codes: Sequence[Value | None]) -> Form:
     return Form((x, *op.inputs[1:]), x.quant)
 
 
-_PROBABILITY = Quant((1 / 256,), (-128,))
+def _probability(x: Value) -> Quant:
+    """From the lowest code on in steps of 1/256."""
+    return Quant((1 / 256,), (int(np.iinfo(x.dtype).min),))
 
 
 @_rule("SOFTMAX")
 def softmax(op: Emitted, codes: Sequence[Value | None]) -> Form:
     """The result has the scale 1/256 from zero on."""
-    return Form((_data(codes),), _PROBABILITY)
+    x = _data(codes)
+    return Form((x,), _probability(x))
 
 
 @_rule("LOGISTIC")
 def logistic(op: Emitted, codes: Sequence[Value | None]) -> Form:
     """The result has the scale 1/256 from zero on; others are looked up."""
-    return Form((_data(codes),), _PROBABILITY, table=lambda x: 1 / (1 + np.exp(-x)))
+    x = _data(codes)
+    return Form((x,), _probability(x), table=lambda x: 1 / (1 + np.exp(-x)))
 
 
 @_rule("TANH")
 def tanh(op: Emitted, codes: Sequence[Value | None]) -> Form:
     """The result has the scale 1/128 around zero; others are looked up."""
-    return Form((_data(codes),), Quant((1 / 128,), (0,)), table=np.tanh)
+    x = _data(codes)
+    return Form((x,), Quant((1 / 128,), (128 if x.dtype == UINT8 else 0,)), table=np.tanh)
 
 
 def _data(codes: Sequence[Value | None]) -> Value:

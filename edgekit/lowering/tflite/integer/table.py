@@ -19,18 +19,21 @@ def look_up(
     """Returns CAST, ADD and GATHER that apply a function to int8 codes.
 
     Args:
-        code: int8, with its quantisation.
+        code: int8 or uint8, with its quantisation.
         function: Of reals, elementwise.
         quant: The quantisation of the result.
         origin: Stamped on the ops.
     """
     assert code.quant is not None
+    info = np.iinfo(code.dtype)
     with np.errstate(over="ignore"):
-        reals = function((np.arange(-128.0, 128.0) - code.quant.zero_point[0]) * code.quant.scale[0])
+        reals = function(
+            (np.arange(float(info.min), info.max + 1.0) - code.quant.zero_point[0]) * code.quant.scale[0]
+        )
     whole = np.rint(reals.astype(np.float32) / np.float32(quant.scale[0])) + quant.zero_point[0]
-    entries = np.clip(whole, -128, 127).astype(np.int8)
+    entries = np.clip(whole, info.min, info.max).astype(code.dtype)
     table = Value(entries.dtype, entries.shape, entries, quant)
-    offset = np.asarray(128, np.int32)
+    offset = np.asarray(-info.min, np.int32)
     wide, index = Value(INT32, code.shape), Value(INT32, code.shape)
     result = Value(entries.dtype, code.shape, None, quant)
     cast = {"in_data_type": code.dtype, "out_data_type": INT32}

@@ -188,12 +188,12 @@ def _beyond(place: Expr, size: Expr, mode: str) -> Expr:
 
 @kernel("gather")
 def gather(x: Tensor, indices: Tensor, *, axis: int) -> Tensor:
-    """Takes slices of an axis; indices may count from the end."""
+    """Takes slices of an axis; indices may count from the end, those beyond it are clamped."""
     rank = len(indices.shape)
     shape = [*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :]]
 
     def read(*i: Expr) -> Expr:
-        index = sz.from_front(indices(*i[axis : axis + rank]), x.shape[axis])
+        index = sz.within(indices(*i[axis : axis + rank]), x.shape[axis])
         return x(*i[:axis], index, *i[axis + rank :])
 
     return compute(shape, read, "gather")
@@ -204,7 +204,7 @@ def gather_elements(x: Tensor, indices: Tensor, *, axis: int) -> Tensor:
     """Takes the element of an axis that the index at the same place names."""
 
     def read(*i: Expr) -> Expr:
-        index = sz.from_front(indices(*i), x.shape[axis])
+        index = sz.within(indices(*i), x.shape[axis])
         return x(*i[:axis], index, *i[axis + 1 :])
 
     return compute(indices.shape, read, "gather_elements")
@@ -218,7 +218,7 @@ def gather_nd(x: Tensor, indices: Tensor, *, batch_dims: int) -> Tensor:
     shape = [*indices.shape[:-1], *x.shape[batch_dims + depth :]]
 
     def read(*i: Expr) -> Expr:
-        at = [sz.from_front(indices(*i[:outer], k), x.shape[batch_dims + k]) for k in range(depth)]
+        at = [sz.within(indices(*i[:outer], k), x.shape[batch_dims + k]) for k in range(depth)]
         return x(*i[:batch_dims], *at, *i[outer:])
 
     return compute(shape, read, "gather_nd")
@@ -271,7 +271,7 @@ def reverse_sequence(x: Tensor, lengths: Tensor, *, batch_axis: int, time_axis: 
     def read(*i: Expr) -> Expr:
         length, t = lengths(i[batch_axis]), i[time_axis]
         at = list(i)
-        at[time_axis] = tir.Select(t < length, length - 1 - t, t)
+        at[time_axis] = sz.within(tir.Select(t < length, length - 1 - t, t), x.shape[time_axis])
         return x(*at)
 
     return compute(x.shape, read, "reverse_sequence")

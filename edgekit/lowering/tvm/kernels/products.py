@@ -10,8 +10,8 @@ from edgekit.lowering.tvm.kernels.table import kernel
 
 
 @kernel("matmul")
-def matmul(a: Tensor, b: Tensor) -> Tensor:
-    """(..., M, K) times (..., K, N), batch axes broadcast."""
+def matmul(a: Tensor, b: Tensor, *, wide: str | None = None) -> Tensor:
+    """(..., M, K) times (..., K, N), batch axes broadcast; `wide` is the dtype to sum in."""
     k = te.reduce_axis((0, a.shape[-1]), name="k")
     batch = broadcast(a.shape[:-2], b.shape[:-2]) if len(a.shape) > 2 or len(b.shape) > 2 else []
     shape = [*batch, a.shape[-2], b.shape[-1]]
@@ -19,9 +19,13 @@ def matmul(a: Tensor, b: Tensor) -> Tensor:
     def value(*i: Expr) -> Expr:
         left = element(a, [*i[:-2], i[-2], k.var], [*batch, a.shape[-2], a.shape[-1]])
         right = element(b, [*i[:-2], k.var, i[-1]], [*batch, b.shape[-2], b.shape[-1]])
-        return te.sum(left * right, axis=k)
+        return te.sum(_product(left, right, wide), axis=k)
 
     return compute(shape, value, "matmul")
+
+
+def _product(a: Expr, b: Expr, wide: str | None) -> Expr:
+    return a * b if wide is None else a.astype(wide) * b.astype(wide)
 
 
 @kernel("conv2d", relax=True)
@@ -41,8 +45,9 @@ def conv(
     pads: Sequence[int],
     dilations: Sequence[int],
     groups: int,
+    wide: str | None = None,
 ) -> Tensor:
-    """Convolves (N, C, ...) with (M, C / groups, ...) over any number of axes."""
+    """Convolves (N, C, ...) with (M, C / groups, ...) over any number of axes; `wide` is what to sum in."""
     rank = len(strides)
     padded = _padded(x, pads[:rank], pads[rank:])
     channels = w.shape[1]
@@ -56,7 +61,7 @@ def conv(
     def value(n: Expr, m: Expr, *at: Expr) -> Expr:
         channel = c if groups == 1 else (m // per_group) * channels + c
         places = [i * s + t * d for i, s, t, d in zip(at, strides, taps, dilations, strict=True)]
-        return te.sum(padded(n, channel, *places) * w(m, c, *taps), axis=[c, *taps])
+        return te.sum(_product(padded(n, channel, *places), w(m, c, *taps), wide), axis=[c, *taps])
 
     return compute([x.shape[0], w.shape[0], *sizes], value, f"conv{rank}d")
 
@@ -85,8 +90,12 @@ def conv_transpose(
     dilations: Sequence[int],
     groups: int,
     extra: Sequence[int],
+    wide: str | None = None,
 ) -> Tensor:
-    """Transposed convolution of (N, C, ...) with (C, M / groups, ...); `extra` is added to the size."""
+    """Transposed convolution of (N, C, ...) with (C, M / groups, ...).
+
+    `extra` is added to the size, `wide` is the dtype to sum in.
+    """
     rank = len(strides)
     per_group, channels = w.shape[1], w.shape[0] // groups
     kernel_sizes = [int(d) for d in w.shape[2:]]
@@ -107,8 +116,8 @@ def conv_transpose(
         read = tir.if_then_else(
             tir.all(*meets, *inside), x(n, group * channels + c, *places), const(0, dtype_of(x))
         )
-        return te.sum(read * w(group * channels + c, m % per_group if groups > 1 else m, *taps),
-                      axis=[c, *taps])  # fmt: skip
+        weight = w(group * channels + c, m % per_group if groups > 1 else m, *taps)
+        return te.sum(_product(read, weight, wide), axis=[c, *taps])
 
     return compute([x.shape[0], per_group * groups, *sizes], value, f"conv{rank}d_transpose")
 

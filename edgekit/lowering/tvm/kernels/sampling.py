@@ -186,7 +186,7 @@ def roi_align(
                 whole[_COUNT + axis] = (
                     tir.const(ratio, "int64") if ratio > 0 else tir.ceil(real[_BIN + axis]).astype("int64")
                 )
-            base = (numbers[r] * channels + c) * (rows * columns)
+            base = (sz.within(numbers[r], x.shape[0]) * channels + c) * (rows * columns)
             with script.serial(0, whole[_COUNT]) as sy, script.serial(0, whole[_COUNT + 1]) as sx:
                 for axis, (low, bin_, k) in enumerate(((1, j // width, sy), (0, j % width, sx))):
                     start = regions[r * 4 + low] * const(scale, kind) - offset
@@ -254,7 +254,8 @@ def max_roi_pool(x: Tensor, rois: Tensor, *, height: int, width: int, scale: flo
             r, c = i // (channels * height * width), i // (height * width) % channels
             top, bottom = span(r, 2, i // width % height, height, rows)
             left, right = span(r, 1, i % width, width, columns)
-            base = (regions[r * 5].astype("int64") * channels + c) * (rows * columns)
+            image = sz.within(regions[r * 5].astype("int64"), x.shape[0])
+            base = (image * channels + c) * (rows * columns)
             empty = tir.any(bottom <= top, right <= left)
             out[i] = tir.Select(empty, const(0, kind), const(float("-inf"), kind))
             with script.serial(0, tir.max(bottom - top, tir.const(0, "int64"))) as dy:
@@ -309,7 +310,8 @@ def unpool(x: Tensor, indices: Tensor, *, shape: Sequence[int]) -> Tensor:
         with script.serial(0, product(shape)) as i:
             out[i] = const(0, dtype_of(x))
         with script.serial(0, product(x.shape)) as i:
-            out[at[i]] = source[i]
+            with script.If(sz.is_within(at[i], product(shape))), script.Then():
+                out[at[i]] = source[i]
 
     return loops([(shape, dtype_of(x))], [x, indices], body, "unpool")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from edgekit.lowering.tvm.adapter import Expr, IRBuilder, Tensor, dtype_of, script, te
+from edgekit.lowering.tvm.adapter import Expr, IRBuilder, Tensor, dtype_of, script, te, tir
 from edgekit.lowering.tvm.kernels import sizes as sz
 from edgekit.lowering.tvm.kernels.common import const, larger, product, smaller
 from edgekit.lowering.tvm.kernels.table import kernel
@@ -81,7 +81,7 @@ def cumulative(x: Tensor, *, axis: int, exclusive: bool, reverse: bool, times: b
 
 @kernel("scatter_elements")
 def scatter_elements(x: Tensor, indices: Tensor, updates: Tensor, *, axis: int, how: str) -> Tensor:
-    """Combines elements of `updates` into a copy of `x`, at indices along an axis."""
+    """Combines elements of `updates` into a copy of `x`, at indices along an axis that lie on it."""
     combine = _COMBINE[how]
 
     def body(ins: list[Any], outs: list[Any]) -> None:
@@ -93,14 +93,15 @@ def scatter_elements(x: Tensor, indices: Tensor, updates: Tensor, *, axis: int, 
             place = sz.unravel(i, indices.shape)
             place[axis] = sz.from_front(at[i], x.shape[axis])
             flat = sz.ravel(place, x.shape)
-            target[flat] = combine(target[flat], new[i])
+            with script.If(sz.is_within(place[axis], x.shape[axis])), script.Then():
+                target[flat] = combine(target[flat], new[i])
 
     return loops([(x.shape, dtype_of(x))], [x, indices, updates], body, "scatter_elements")
 
 
 @kernel("scatter_nd")
 def scatter_nd(x: Tensor, indices: Tensor, updates: Tensor, *, how: str) -> Tensor:
-    """Combines slices of `updates` into a copy of `x`, at coordinates."""
+    """Combines slices of `updates` into a copy of `x`, at coordinates that lie in it."""
     combine = _COMBINE[how]
     depth = int(indices.shape[-1])
     count, inner = product(indices.shape[:-1]), product(x.shape[depth:])
@@ -113,6 +114,8 @@ def scatter_nd(x: Tensor, indices: Tensor, updates: Tensor, *, how: str) -> Tens
         with script.serial(0, count) as i, script.serial(0, inner) as k:
             place = [sz.from_front(at[i * depth + d], x.shape[d]) for d in range(depth)]
             flat = sz.ravel(place, x.shape[:depth]) * inner + k
-            target[flat] = combine(target[flat], new[i * inner + k])
+            inside = tir.all(*(sz.is_within(p, d) for p, d in zip(place, x.shape[:depth], strict=True)))
+            with script.If(inside), script.Then():
+                target[flat] = combine(target[flat], new[i * inner + k])
 
     return loops([(x.shape, dtype_of(x))], [x, indices, updates], body, "scatter_nd")

@@ -46,6 +46,24 @@ def from_front(index: Expr, size: Expr) -> Expr:
                       if isinstance(size, int) else index.astype("int64") + size, index)  # fmt: skip
 
 
+def within(index: Expr, size: Expr) -> Expr:
+    """Makes an index count from the front and lie within an axis.
+
+    An index that a model computes wrongly is an error in ONNX; a kernel cannot raise one, so it takes the
+    nearest element instead of what lies beside the tensor.
+    """
+    place, size = number(from_front(index, size)), number(size)
+    if isinstance(place, int) and isinstance(size, int):
+        return min(max(place, 0), size - 1)
+    last = tir.const(size - 1, dtype_of(place)) if isinstance(size, int) else size - 1
+    return tir.max(tir.min(place, last), tir.const(0, dtype_of(place)))
+
+
+def is_within(index: Expr, size: Expr) -> Expr:
+    """Tells whether an index that counts from the front lies within an axis."""
+    return tir.all(index >= 0, index < size)
+
+
 def slice_bounds(begin: Expr, end: Expr, step: Expr, size: Expr) -> tuple[Expr, Expr]:
     """Returns the first element and the number of elements that a slice takes of an axis.
 

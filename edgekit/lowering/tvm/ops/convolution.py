@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from edgekit.lowering.ledger import Value
 from edgekit.lowering.op import Op
+from edgekit.lowering.tvm import codes
 from edgekit.lowering.tvm.builder import TVMBuilder, computed
 from edgekit.lowering.tvm.table import lowers
 
@@ -45,13 +46,40 @@ def _same(n: Op, taps: int, stride: int, dilation: int, size: int | None, auto: 
     return (small, total - small) if auto == "SAME_UPPER" else (total - small, small)
 
 
-def convolve(b: TVMBuilder, n: Op, x: Value, w: Value) -> Value:
-    """Convolves as the attributes of a Conv-like node say; the result has the dtype of the operands."""
+def _of_codes(
+    b: TVMBuilder, n: Op, summed: Sequence[int], channel: int, sums: Callable[[Value, Value], Value]
+) -> Value | None:
+    """Computes a convolution on the integers behind its operands; `None` if there are none that fit."""
+    left, right = (b.codes.get(n.operand(i)) for i in range(2))
+    if left is None and right is None:
+        return None
+    try:
+        x, w = codes.factors(left, right, channel, summed)
+    except codes.Unfit as verdict:
+        b.reasons[n.node] = str(verdict)
+        return None
+    b.integers.add(n.node)
+    whole = sums(codes.centred(b, x), codes.centred(b, w))
+    return codes.scaled(b, whole, x, w, n.input(2), 1)
+
+
+def convolve(b: TVMBuilder, n: Op, x: Value, w: Value, *, wide: Any = None) -> Value:
+    """Convolves as the attributes of a Conv-like node say.
+
+    Args:
+        b: The builder.
+        n: The node.
+        x: The signal.
+        w: The weights.
+        wide: The dtype to sum in, and of the result; by default that of the operands.
+    """
     if w.static_shape is None:
         n.refuse("the shape of the weights is known only at run time", code="EK305")
     attrs = window_attrs(n, w.static_shape[2:], x) | {"groups": n.attr("group", 1)}
     name = "conv2d" if x.rank == 4 and x.dtype.kind == "f" else "conv"
-    return b.op(name, [x, w], attrs, dtype=x.dtype, shape=n.out_shape())
+    if wide is not None:
+        attrs["wide"] = np.dtype(wide).name
+    return b.op(name, [x, w], attrs, dtype=x.dtype if wide is None else wide, shape=n.out_shape())
 
 
 def with_bias(b: TVMBuilder, y: Value, bias: Value | None) -> Value:
@@ -64,6 +92,9 @@ def with_bias(b: TVMBuilder, y: Value, bias: Value | None) -> Value:
 @lowers("Conv", since=11)
 def conv(b: TVMBuilder, n: Op) -> Value:
     """Convolution with bias."""
+    whole = _of_codes(b, n, range(1, n.operand(1).rank), 0, lambda x, w: convolve(b, n, x, w, wide=np.int32))
+    if whole is not None:
+        return whole
 
     def run(x: Value, w: Value, *bias: Value) -> Value:
         return with_bias(b, convolve(b, n, x, w), bias[0] if bias else None)
@@ -93,6 +124,15 @@ def conv_integer_sums(b: TVMBuilder, n: Op, x: tuple[int, int], w: tuple[int, in
 @lowers("ConvTranspose", since=11)
 def conv_transpose(b: TVMBuilder, n: Op) -> Value:
     """Transposed convolution with bias."""
+
+    def sums(x: Value, w: Value) -> Value:
+        attrs = transposed_attrs(n, x, w) | {"wide": "int32"}
+        return b.op("conv_transpose", [x, w], attrs, dtype=np.int32, shape=n.out_shape())
+
+    if n.attr("group", 1) == 1:
+        whole = _of_codes(b, n, [0, *range(2, n.operand(1).rank)], 1, sums)
+        if whole is not None:
+            return whole
 
     def run(x: Value, w: Value, *bias: Value) -> Value:
         y = b.op("conv_transpose", [x, w], transposed_attrs(n, x, w), dtype=x.dtype, shape=n.out_shape())

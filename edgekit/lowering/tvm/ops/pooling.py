@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from edgekit.lowering.ledger import Value
 from edgekit.lowering.op import Op
+from edgekit.lowering.tvm import codes
 from edgekit.lowering.tvm.builder import TVMBuilder, computed
 from edgekit.lowering.tvm.ops.convolution import window_attrs
 from edgekit.lowering.tvm.table import lowers
@@ -54,7 +56,22 @@ def global_pool(b: TVMBuilder, n: Op) -> Value:
     """The mean or the largest element over all spatial axes."""
     name = "reduce_mean" if n.type == "GlobalAveragePool" else "reduce_max"
     x = n.operand(0)
-    return computed(b, [x], lambda v: b.reduce(name, v, range(2, x.rank)))
+    whole = mean_of_codes(b, n, range(2, x.rank), keep=True) if name == "reduce_mean" else None
+    return whole or computed(b, [x], lambda v: b.reduce(name, v, range(2, x.rank)))
+
+
+def mean_of_codes(b: TVMBuilder, n: Op, axes: Sequence[int], *, keep: bool) -> Value | None:
+    """Averages the integers behind a value; `None` if there are none that fit."""
+    given = b.codes.get(n.operand(0))
+    if given is None:
+        return None
+    try:
+        made = codes.mean(b, given, axes, keep=keep)
+    except codes.Unfit as verdict:
+        b.reasons[n.node] = str(verdict)
+        return None
+    b.integers.add(n.node)
+    return made
 
 
 @lowers("GlobalLpPool", since=2)

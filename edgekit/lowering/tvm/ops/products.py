@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from edgekit.lowering.ledger import Shape, Value
 from edgekit.lowering.op import Op
+from edgekit.lowering.tvm import codes
 from edgekit.lowering.tvm.builder import TVMBuilder, broadcast, computed
+from edgekit.lowering.tvm.codes import Codes
 from edgekit.lowering.tvm.table import lowers
 
 
-def matmul(b: TVMBuilder, x: Value, y: Value) -> Value:
-    """Multiplies like numpy: rank 1 is a row on the left and a column on the right."""
+def matmul(b: TVMBuilder, x: Value, y: Value, *, wide: Any = None) -> Value:
+    """Multiplies like numpy: rank 1 is a row on the left and a column on the right.
+
+    Args:
+        b: The builder.
+        x: The left factor.
+        y: The right factor.
+        wide: The dtype to sum in, and of the result; by default that of the operands.
+    """
     left = b.unsqueeze(x, [0]) if x.rank == 1 else x
     right = b.unsqueeze(y, [1]) if y.rank == 1 else y
     batch: Shape = broadcast(left.shape[:-2], right.shape[:-2]) if left.rank > 2 or right.rank > 2 else ()
     shape = (*batch, left.shape[-2], right.shape[-1])
-    z = b.op("matmul", [left, right], dtype=x.dtype, shape=shape)
+    attrs = {} if wide is None else {"wide": np.dtype(wide).name}
+    z = b.op("matmul", [left, right], attrs, dtype=x.dtype if wide is None else wide, shape=shape)
     gone = [z.rank - 2] * (x.rank == 1) + [z.rank - 1] * (y.rank == 1)
     return b.squeeze(z, gone)
 
@@ -24,6 +36,12 @@ def matmul(b: TVMBuilder, x: Value, y: Value) -> Value:
 @lowers("MatMul", since=13)
 def mat_mul(b: TVMBuilder, n: Op) -> Value:
     """Matrix product, batch axes broadcast."""
+    x, y = n.operand(0), n.operand(1)
+    given = b.codes.get(x), b.codes.get(y)
+    if given != (None, None):
+        whole = _of_codes(b, n, *given, None) if min(x.rank, y.rank) > 1 else None
+        if whole is not None:
+            return whole
     return computed(b, [n.operand(0), n.operand(1)], lambda x, y: matmul(b, x, y))
 
 
@@ -31,6 +49,15 @@ def mat_mul(b: TVMBuilder, n: Op) -> Value:
 def gemm(b: TVMBuilder, n: Op) -> Value:
     """Alpha A B + beta C."""
     alpha, beta = n.attr("alpha", 1.0), n.attr("beta", 1.0)
+    given = [b.codes.get(n.operand(i)) for i in range(2)]
+    if given != [None, None] and alpha == beta == 1:
+        left, right = (
+            c.transposed(b) if c is not None and n.attr(a, 0) else c
+            for c, a in zip(given, ("transA", "transB"), strict=True)
+        )
+        whole = _of_codes(b, n, left, right, n.input(2))
+        if whole is not None:
+            return whole
 
     def product(x: Value, y: Value, *rest: Value) -> Value:
         x = b.transpose(x, (1, 0)) if n.attr("transA", 0) else x
@@ -39,6 +66,19 @@ def gemm(b: TVMBuilder, n: Op) -> Value:
         return b.map("add", z, _times(b, rest[0], beta)) if rest else z
 
     return computed(b, [v for v in n.inputs if v is not None], product)
+
+
+def _of_codes(b: TVMBuilder, n: Op, x: Codes | None, y: Codes | None, bias: Value | None) -> Value | None:
+    """Multiplies the integers behind matrices; `None` if there are none that fit."""
+    try:
+        rank = 2 if y is None else y.value.rank
+        x, y = codes.factors(x, y, rank - 1, [rank - 2])
+    except codes.Unfit as verdict:
+        b.reasons[n.node] = str(verdict)
+        return None
+    b.integers.add(n.node)
+    sums = matmul(b, codes.centred(b, x), codes.centred(b, y), wide=np.int32)
+    return codes.scaled(b, sums, x, y, bias, sums.rank - 1)
 
 
 def _times(b: TVMBuilder, x: Value, factor: float) -> Value:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import ml_dtypes
@@ -11,6 +12,7 @@ from edgekit.lowering.ledger import Value
 from edgekit.lowering.op import Op
 from edgekit.lowering.tvm import narrow
 from edgekit.lowering.tvm.builder import TVMBuilder
+from edgekit.lowering.tvm.codes import EIGHT_BITS, Codes
 from edgekit.lowering.tvm.ops.convolution import conv_integer_sums, with_bias
 from edgekit.lowering.tvm.ops.products import centred, matmul
 from edgekit.lowering.tvm.storage import NARROW_FLOATS
@@ -26,6 +28,9 @@ def quantize_linear(b: TVMBuilder, n: Op) -> Value:
     x, to = n.operand(0), n.out().dtype
     if n.attr("precision", 0) not in (0, 1):
         n.refuse("a `precision` other than float32")
+    codes = b.codes.get(x)
+    if codes is not None and _is_inverse(n, codes):
+        return codes.value
     ratio = Term(b, narrow.to_float(b, n.operand(0))).cast(np.float32) / _parameter(b, n, 1, x)
     zero = None if n.input(2) is None else _parameter(b, n, 2, x)
     if to.name in NARROW_FLOATS:
@@ -37,7 +42,59 @@ def quantize_linear(b: TVMBuilder, n: Op) -> Value:
 
 @lowers("DequantizeLinear", since=19)
 def dequantize_linear(b: TVMBuilder, n: Op) -> Value:
-    """(x - zero point) * scale in float32."""
+    """(x - zero point) * scale in float32; products find the integers behind it in `b.codes`."""
+    codes = _codes(n)
+    real = _constant(b, codes) if codes is not None and _is_small(codes.value) else _reals(b, n)
+    if codes is not None:
+        b.codes[real] = codes
+    return real
+
+
+_CODED = (np.dtype(np.int8), np.dtype(np.uint8), np.dtype(np.int32))
+
+
+def _codes(n: Op) -> Codes | None:
+    """Returns the operand as codes, if its parameters are constants, per tensor or along an axis."""
+    x, scale, zero = n.operand(0), n.operand(1).data, n.input(2)
+    if x.dtype not in _CODED or scale is None or n.out().dtype != np.float32 or scale.ndim > 1:
+        return None
+    if zero is not None and zero.data is None:
+        return None
+    points = np.zeros(scale.shape, np.int32) if zero is None or zero.data is None else zero.data
+    scales, points = scale.astype(np.float32), points.astype(np.int32)
+    if scales.size == 1:
+        return Codes(x, scales.reshape(()), points.reshape(()))
+    return Codes(x, scales, points, n.attr("axis", 1) % x.rank)
+
+
+SMALL = 1 << 12
+"""Elements of constants that are dequantised at once; larger ones, if read as reals at all, stay small."""
+
+
+def _is_small(value: Value) -> bool:
+    return value.data is not None and value.data.size <= SMALL
+
+
+def _constant(b: TVMBuilder, codes: Codes) -> Value:
+    assert codes.value.data is not None
+    shifted = codes.value.data.astype(np.float32)
+    if codes.zero.any():
+        shifted = shifted - codes.along(codes.zero).astype(np.float32)
+    return b.const(shifted * codes.along(codes.scale))
+
+
+def _is_inverse(n: Op, codes: Codes) -> bool:
+    """Tells whether quantising gives back the codes that a real was made of."""
+    scale, zero = n.operand(1).data, n.input(2)
+    if scale is None or scale.size != 1 or (zero is not None and zero.data is None):
+        return False
+    if codes.value.dtype not in EIGHT_BITS or n.out().dtype != codes.value.dtype:
+        return False
+    point = np.int32(0) if zero is None or zero.data is None else zero.data.astype(np.int32).reshape(())
+    return codes.same(replace(codes, scale=scale.astype(np.float32).reshape(()), zero=np.asarray(point)))
+
+
+def _reals(b: TVMBuilder, n: Op) -> Value:
     x, zero = n.operand(0), n.input(2)
     scale = _parameter(b, n, 1, x)
     if x.dtype == np.int32 and zero is None:

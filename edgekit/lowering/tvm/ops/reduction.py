@@ -9,6 +9,7 @@ import numpy as np
 from edgekit.lowering.ledger import Value
 from edgekit.lowering.op import Op
 from edgekit.lowering.tvm.builder import TVMBuilder, computed
+from edgekit.lowering.tvm.ops.pooling import mean_of_codes
 from edgekit.lowering.tvm.table import lowers
 
 
@@ -35,7 +36,8 @@ def plain(b: TVMBuilder, n: Op) -> Value:
     """Reductions that are one kernel."""
     x, keep = n.operand(0), bool(n.attr("keepdims", 1))
     axes = axes_of(n, x.rank)
-    return computed(b, [x], lambda v: b.reduce(_PLAIN[n.type], v, axes, keep=keep))
+    whole = mean_of_codes(b, n, axes, keep=keep) if n.type == "ReduceMean" else None
+    return whole or computed(b, [x], lambda v: b.reduce(_PLAIN[n.type], v, axes, keep=keep))
 
 
 @lowers("ReduceL1", "ReduceL2", "ReduceSumSquare", "ReduceLogSum", "ReduceLogSumExp", since=18)

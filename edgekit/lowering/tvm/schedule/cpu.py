@@ -18,11 +18,13 @@ class Cpu:
         vector_bits: Width of a vector register.
         registers: Number of vector registers.
         folds_broadcast: Whether a multiply-add reads a repeated scalar (memory or lane) without a register.
+        pair_lanes: Vectors of int32, by their lanes, to which products of int16 are added by twos.
     """
 
     vector_bits: int
     registers: int
     folds_broadcast: bool
+    pair_lanes: tuple[int, ...] = ()
 
     def lanes(self, dtype: str) -> int:
         """Returns how many elements of a dtype one register holds."""
@@ -31,14 +33,19 @@ class Cpu:
     @classmethod
     def of(cls, target: Any) -> Cpu:
         """Reads vector width and register count from a target of the kind `llvm`."""
+        pairs = tuple(n for n, feature in _PAIRS.items() if _has(target, feature))
         if _has(target, "avx512f"):
-            return cls(512, 32, True)
+            return cls(512, 32, True, pairs)
         if _has(target, "avx"):
-            return cls(256, 16, False)
+            return cls(256, 16, False, pairs)
         aarch64 = "aarch64" in str(target.attrs.get("mtriple", "")) or bool(
             target.attrs.get("feature.is_aarch64", False)
         )
-        return cls(128, 32, True) if aarch64 else cls(128, 16, False)
+        return cls(128, 32, True) if aarch64 else cls(128, 16, False, pairs)
+
+
+_PAIRS = {4: "sse2", 8: "avx2", 16: "avx512bw"}
+"""Which feature of x86 multiplies int16 by twos, for so many lanes of int32."""
 
 
 def _has(target: Any, feature: str) -> bool:

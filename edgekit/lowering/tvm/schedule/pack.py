@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,7 @@ class Pack:
         lanes: Size of the axis that is cut into blocks.
         width: Lanes in a block.
         terms: For each axis of the source a constant and the factors of the axes (outer, inner, lanes).
+        paired: Whether two neighbours along the last inner axis lie together for each lane.
     """
 
     outer: tuple[int, ...]
@@ -32,6 +33,7 @@ class Pack:
     lanes: int
     width: int
     terms: tuple[tuple[int, tuple[int, ...]], ...]
+    paired: bool = False
 
     @property
     def blocks(self) -> int:
@@ -41,10 +43,17 @@ class Pack:
     @property
     def shape(self) -> tuple[int, ...]:
         """Shape of the packed tensor."""
+        if self.paired:
+            return (*self.outer, self.blocks, *self.inner[:-1], self.inner[-1] // 2, 2 * self.width)
         return (*self.outer, self.blocks, *self.inner, self.width)
 
     def apply(self, source: NDArray[Any]) -> NDArray[Any]:
         """Packs a constant."""
+        if self.paired:
+            plain = replace(self, paired=False).apply(source)
+            *around, count, width = plain.shape
+            twos = plain.reshape(*around, count // 2, 2, width)
+            return np.ascontiguousarray(twos.swapaxes(-1, -2)).reshape(self.shape)
         rank = len(self.shape)
         block_axis = len(self.outer)
         places = [i for i in range(rank - 1) if i != block_axis]

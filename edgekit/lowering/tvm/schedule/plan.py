@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from edgekit.lowering.tvm.adapter import Expr, dtype_of, tir
 from edgekit.lowering.tvm.schedule import contraction as con
 from edgekit.lowering.tvm.schedule import epilogue, pack, rows
 from edgekit.lowering.tvm.schedule.expr import Var, free_vars, index, loads, map_loads, number
+from edgekit.lowering.tvm.schedule.pairs import can_pair
 from edgekit.lowering.tvm.schedule.rules.table import Task
 from edgekit.lowering.tvm.schedule.stage import Axis, Declined, elements
 from edgekit.lowering.tvm.schedule.tile import Tile, Work, candidates
@@ -77,7 +78,9 @@ def plan_of(task: Task) -> Plan | Declined:
     row = _row(sums)
     work = work_of(sums, row, lane)
     tile, columns_first = _decided(task.decision, candidates(work, task.cpu), work)
-    packed = _packed(task, sums, row, lane, tile.width)
+    last = next(iter(sum_order(sums)[::-1]), None)
+    paired = _constant(task, sums.right) is not None and can_pair(sums, last, tile.lanes, task.cpu)
+    packed = _packed(task, sums, row, lane, tile.width, paired=paired)
     if isinstance(packed, Declined):
         return packed
     return Plan(sums, end, row, lane, packed, tile, columns_first)
@@ -170,7 +173,7 @@ def _row(sums: con.Contraction) -> Axis | None:
 
 
 def _packed(
-    task: Task, sums: con.Contraction, row: Axis | None, lane: Axis, width: int
+    task: Task, sums: con.Contraction, row: Axis | None, lane: Axis, width: int, *, paired: bool
 ) -> Packed | Declined | None:
     position = _constant(task, sums.right)
     if position is None and contiguous(sums.right, lane.var):
@@ -187,6 +190,7 @@ def _packed(
     planned = pack.plan(read.indices, outer, sum_order(sums), lane, width)
     if isinstance(planned, Declined):
         return planned
+    planned = replace(planned, paired=paired)
     shape = [index(d) for d in planned.shape]
     buffer = tir.decl_buffer(shape, dtype_of(value), f"{read.source.name}_packed")
     return Packed(buffer, value, planned, outer, position)

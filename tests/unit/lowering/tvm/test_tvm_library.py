@@ -74,6 +74,13 @@ def test_the_cpp_main_runs_a_library(tmp_path: Path) -> None:
     assert done.stdout == b"output 0: 1 2 4 4\n"
     y = np.fromfile(tmp_path / "output_0.bin", np.float32).reshape(1, 2, 4, 4)
     np.testing.assert_array_equal(y, api.run(artifact, {"x": x}, isolate=False)["y"])
+    if platform.machine() == "x86_64" and "amx_int8" not in Path("/proc/cpuinfo").read_text():
+        better = api.convert(small_model(), "tvm", options={"cpu": "sapphirerapids"}, verify=False)
+        (tmp_path / "small.so").write_bytes(better.files[0].read())
+        done = subprocess.run(
+            [program, "./small.so", "x.bin"], cwd=tmp_path, capture_output=True, check=False
+        )
+        assert (done.returncode, done.stderr) == (1, b"the library needs `amx_int8`, which this CPU lacks\n")
 
 
 def _built_main(folder: Path) -> Path:

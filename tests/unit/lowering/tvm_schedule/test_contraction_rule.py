@@ -10,7 +10,13 @@ import pytest
 
 pytest.importorskip("tvm", reason="the backend needs apache-tvm")
 
+import tvm
 from tvm import relax, te, tirx, topi
+
+from edgekit.lowering.tvm.schedule.cpu import Cpu
+from edgekit.lowering.tvm.schedule.pack import Pack
+
+from .conftest import run
 
 Check = Callable[..., Any]
 Weight = Callable[..., Any]
@@ -176,3 +182,66 @@ def test_a_guarded_factor_is_packed_with_its_guard(
     for program, constants, _ in arranged_programs(fused(build, inputs)).values():
         result = schedule_program(program, constants, Cpu.of(target))
         assert not any("left open" in why for _, why in result.declined)
+
+
+CODES = [  # channels, outputs, kernel, groups; summed by twos if the channels of a group are even
+    ((8, 24, 3, 1), True),
+    ((6, 13, 1, 1), True),
+    ((12, 20, 3, 2), True),
+    ((3, 16, 3, 1), False),
+    ((10, 10, 3, 10), False),
+]
+
+
+@pytest.mark.parametrize("cpu", ["x86-64", "x86-64-v3", None])
+@pytest.mark.parametrize(("case", "paired"), CODES)
+def test_sums_of_int16(
+    case: tuple[int, ...], paired: bool, cpu: str | None, fused: Any, weight: Weight, target: Any
+) -> None:
+    from edgekit.lowering.tvm.features import runs_here
+    from edgekit.lowering.tvm.kernels.products import conv
+    from edgekit.lowering.tvm.schedule import schedule
+
+    wanted = target if cpu is None else tvm.target.Target({"kind": "llvm", "mcpu": cpu})
+    if not runs_here(wanted):
+        pytest.skip("this machine does not run the code")
+    channels, outputs, size, groups = case
+
+    def build(builder: relax.BlockBuilder, x: Any) -> Any:
+        w = weight(1, (outputs, channels // groups, size, size), "int16")
+        attrs = {"strides": [1, 1], "pads": [1, 1, 0, 1], "dilations": [1, 1], "groups": groups}
+        y = builder.emit_te(lambda a, b: conv(a, b, **attrs, wide="int32"), x, w)
+        return builder.emit(relax.op.add(y, weight(2, (1, outputs, 1, 1), "int32")))
+
+    mod = fused(build, [((2, channels, 7, 9), "int16")])
+    scheduled = schedule(mod, wanted)
+    by_twos = "pmadd" in scheduled.script()
+    assert by_twos == (paired and bool(Cpu.of(wanted).pair_lanes))
+    values = [np.random.default_rng(0).integers(-255, 256, (2, channels, 7, 9)).astype(np.int16)]
+    np.testing.assert_array_equal(run(scheduled, values, wanted), run(mod, values, wanted))
+
+
+def test_sums_of_int16_by_avx512_compile(fused: Any, weight: Weight) -> None:
+    from edgekit.lowering.tvm.kernels.products import matmul
+    from edgekit.lowering.tvm.schedule import schedule
+
+    wide = tvm.target.Target({"kind": "llvm", "mtriple": "x86_64-linux-gnu", "mcpu": "x86-64-v4"})
+    mod = fused(
+        lambda b, x: b.emit_te(lambda a, w: matmul(a, w, wide="int32"), x, weight(1, (16, 64), "int16")),
+        [((5, 16), "int16")],
+    )
+    scheduled = schedule(mod, wide)
+    assert "pmaddw.d.512" in scheduled.script()
+    with wide:
+        assert tvm.compile(scheduled, target=wide)
+
+
+def test_packing_by_twos() -> None:
+    source = np.arange(2 * 4 * 6).reshape(2, 4, 6)
+    plan = Pack((), (2, 4), 6, 3, ((0, (1, 0, 0)), (0, (0, 1, 0)), (0, (0, 0, 1))), paired=True)
+    packed = plan.apply(source)
+    assert packed.shape == plan.shape == (2, 2, 2, 6)
+    for block, a, pair, lane in np.ndindex(2, 2, 2, 3):
+        for second in range(2):
+            value = packed[block, a, pair, 2 * lane + second]
+            assert value == source[a, 2 * pair + second, 3 * block + lane]

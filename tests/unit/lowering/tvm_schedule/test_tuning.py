@@ -20,13 +20,19 @@ from tvm import relax
 from edgekit.diagnostics import EdgekitError
 from edgekit.lowering.tvm.schedule import decisions_of, schedule, tune
 from edgekit.lowering.tvm.schedule.graph import arranged_programs
-from edgekit.lowering.tvm.schedule.tuning import measure
+from edgekit.lowering.tvm.schedule.tuning import jobs, measure
 from edgekit.lowering.tvm.schedule.tuning.log import Decision, Trial, append, best, read_log
 from edgekit.lowering.tvm.schedule.tuning.message import Function
 from edgekit.lowering.tvm.schedule.tuning.search import Progress
 from edgekit.lowering.tvm.schedule.workload import workload
 
 Fixture = Callable[..., Any]
+
+
+@pytest.fixture(autouse=True)
+def few_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each measurement compiles: three are enough to see all that can happen."""
+    monkeypatch.setattr(jobs, "TILES", 3)
 
 
 @pytest.fixture
@@ -46,25 +52,25 @@ def link(built: Any) -> bytes:
 def test_tune_then_schedule(mod: Any, target: Any, tmp_path: Path) -> None:
     log = tmp_path / "tuning.jsonl"
     seen: list[Progress] = []
-    assert tune(mod, target, 0.5, log, link, seen.append) == ()
+    assert tune(mod, target, 5, log, link, seen.append) == ()
     trials, warnings = read_log(log)
     assert warnings == ()
     assert [p.done for p in seen] == list(range(len(trials) + 1))
     assert all(p.planned == len(trials) for p in seen)
     assert all(t.microseconds is not None and t.rule_microseconds is not None for t in trials)
     before = log.read_text()
-    tune(mod, target, 0.5, log, link, seen.append)
+    tune(mod, target, 5, log, link, seen.append)
     assert log.read_text() == before  # all is measured already
     assert len(seen) == len(trials) + 1
 
 
 def test_a_tuning_that_was_stopped_goes_on(mod: Any, target: Any, tmp_path: Path) -> None:
     log, whole = tmp_path / "half.jsonl", tmp_path / "whole.jsonl"
-    tune(mod, target, 0.5, whole, link)
+    tune(mod, target, 5, whole, link)
     lines = whole.read_text().splitlines(keepends=True)
     log.write_text("".join(lines[:2]) + lines[2][:20])  # as a full disk leaves it
     seen: list[Progress] = []
-    (warning,) = tune(mod, target, 0.5, log, link, seen.append)
+    (warning,) = tune(mod, target, 5, log, link, seen.append)
     assert warning.code == "EK206"
     assert seen[0].planned == len(lines) - 2
     assert len(read_log(log)[0]) == len(lines)
@@ -77,7 +83,7 @@ def test_time_is_kept_and_no_process_is_left(
     monkeypatch.setattr(measure._Child, "__init__", _watched(measure._Child.__init__, children))
     start = time.monotonic()
     tune(mod, target, 0.02, tmp_path / "log", link)  # the child takes longer to start
-    assert time.monotonic() - start < 10
+    assert time.monotonic() - start < 60
     assert [c._process.poll() is not None for c in children] == [True]
     assert read_log(tmp_path / "log") == ([], ())
 
@@ -93,7 +99,7 @@ def test_an_interrupt_leaves_whole_lines_and_no_process(
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        tune(mod, target, 0.5, tmp_path / "log", link, interrupt)
+        tune(mod, target, 5, tmp_path / "log", link, interrupt)
     assert [c._process.poll() is not None for c in children] == [True]
     trials, warnings = read_log(tmp_path / "log")
     assert (len(trials), warnings) == (2, ())
@@ -109,14 +115,14 @@ def _watched(init: Callable[..., None], children: list[Any]) -> Callable[[Any], 
 
 def test_a_function_that_ends_the_process_is_left_out(target: Any, tmp_path: Path) -> None:
     broken = Function(b"no library", ())
-    with measure.Meter(time.monotonic() + 60) as meter:
+    with measure.Meter(time.monotonic() + 300) as meter:
         assert meter.compare(broken, broken) == measure.NONE
         assert meter.compare(broken, broken) == measure.NONE  # by a new process
 
 
 def test_the_log_must_be_writable(mod: Any, target: Any, tmp_path: Path) -> None:
     with pytest.raises(EdgekitError, match="cannot be written"):
-        tune(mod, target, 0.5, tmp_path, link)
+        tune(mod, target, 5, tmp_path, link)
 
 
 def _unrolled_rows(mod: Any) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 
 from edgekit.lowering.tvm.adapter import Expr, tir
-from edgekit.lowering.tvm.schedule.expr import Stmt, Var, index, map_loads, substitute
+from edgekit.lowering.tvm.schedule.expr import Stmt, Var, index, loads, map_loads, substitute
 from edgekit.lowering.tvm.schedule.nest import (
     Loop,
     nested,
@@ -19,6 +19,7 @@ from edgekit.lowering.tvm.schedule.nest import (
     vectorized,
     worth_threads,
 )
+from edgekit.lowering.tvm.schedule.pairs import Pairs
 from edgekit.lowering.tvm.schedule.plan import Packed, Plan, plan_of, sum_order
 from edgekit.lowering.tvm.schedule.rules.table import Scheduled, Task, rule
 from edgekit.lowering.tvm.schedule.stage import Declined
@@ -77,8 +78,14 @@ def _tile(plan: Plan, start: Var, block: Var) -> Stmt:
         product = substitute(sums.left, places(at)) * right(at)
         return tir.BufferStore(acc, tir.BufferLoad(acc, at) + product, at)
 
-    steps = each(add)
-    for axis in reversed(sum_order(sums)):
+    order = sum_order(sums)
+    if plan.packed is not None and plan.packed.plan.paired:
+        steps = _pairs(plan, acc, places, partial(right, [index(0)] * 3))
+        order, last = order[:-1], order[-1]
+        steps = serial(last.var, (last.size or 0) // 2, steps)
+    else:
+        steps = each(add)
+    for axis in reversed(order):
         steps = serial(axis.var, axis.extent, steps)
     return sequence(
         [
@@ -88,6 +95,20 @@ def _tile(plan: Plan, start: Var, block: Var) -> Stmt:
             each(lambda at: plan.end.store(tir.BufferLoad(acc, at), places(at))),
         ]
     )
+
+
+def _pairs(
+    plan: Plan, acc: Var, places: Callable[[list[Expr]], dict[Var, Expr]], right: Callable[[], Expr]
+) -> Stmt:
+    """Writes a step of a sum that takes two products at once."""
+    tile = plan.tile
+    pairs = Pairs(plan.sums.left, sum_order(plan.sums)[-1], tile.lanes)
+    weights = loads(right())[0]
+
+    def one(r: Expr, v: Expr) -> Stmt:
+        return pairs.add(acc, [r, v], weights, v * (2 * tile.lanes), places([r, v, index(0)]))
+
+    return unrolled(tile.rows, lambda r: unrolled(tile.vectors, lambda v: one(r, v), "vector"), "row")
 
 
 def _each(plan: Plan, write: Callable[[list[Expr]], Stmt]) -> Stmt:
