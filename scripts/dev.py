@@ -56,7 +56,7 @@ def demo(args: argparse.Namespace) -> int:
 
 def test(args: argparse.Namespace) -> int:
     """Runs the linters, the type checker, the import contracts and the tests."""
-    install("dev", *([] if args.light else ["torch", "keras", "coreml", "tvm"]))
+    install("dev", *([] if args.light else ["torch", "keras", "coreml", "tvm", "npu", "images"]))
     checks = (
         [BIN / "ruff", "check", "."],
         [BIN / "ruff", "format", "--check", "."],
@@ -77,7 +77,7 @@ def main() -> int:
     command.set_defaults(function=demo)
     command = commands.add_parser("test", help=test.__doc__)
     command.add_argument(
-        "--light", action="store_true", help="leave out torch, TensorFlow, Core ML and TVM; their tests skip"
+        "--light", action="store_true", help="leave out torch, TensorFlow, Core ML, TVM, Vela; their tests skip"
     )
     command.add_argument("pytest", nargs="*", help="passed to pytest")
     command.set_defaults(function=test)
