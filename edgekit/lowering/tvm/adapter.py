@@ -22,6 +22,10 @@ try:
 except ImportError as problem:
     raise missing_package("apache-tvm", "tvm", "converting with the backend `tvm`") from problem
 
+# An exception of a Python callback passes through C++ by its name; one that TVM does not know comes out as a
+# RuntimeError, and Ctrl-C would look like a function that cannot be compiled.
+tvm_ffi.error.register_error("KeyboardInterrupt", KeyboardInterrupt)
+
 Expr = Any
 """A scalar expression of TIR, or an int."""
 Tensor = Any
