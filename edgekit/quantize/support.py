@@ -35,6 +35,10 @@ _QDQ = Native(
 )
 _BLOCKS = Native("DequantizeLinear of weights in blocks, float32 arithmetic", block=32, has_blocks=True)
 _LITERAL = Native("the same roundings in float arithmetic: exact codes, no integer kernels")
+_PRODUCTS = Native("sums of integer products times one float32 scale, else float32 between exact roundings")
+_CONSTEXPR = Native(
+    "integer weights; from iOS 17 activations by `quantize` and `dequantize`, before as roundings"
+)
 _STORED = Native("integers behind DEQUANTIZE, one scale per output channel, float32 arithmetic",
                  {"weights": "dequantized"})  # fmt: skip
 _NO_WEIGHTS = "its weights are kept in float32: nothing would get smaller"
@@ -63,14 +67,16 @@ _SUPPORT: Mapping[str, Mapping[str, Native | str]] = {
         "w4": _BLOCKS,
     },
     "coreml": {
-        **dict.fromkeys(("int8", "int8-per-tensor", "uint8", "int16x8"), _LITERAL),
+        **dict.fromkeys(("int8", "int8-per-tensor", "uint8"), _CONSTEXPR),
+        "int16x8": _LITERAL,
         "dynamic": "Core ML has no op that finds a range at run time",
         "fp16": Native("an fp16 program", {"precision": "fp16"}),
         "w8": _NO_WEIGHTS,
         "w4": _NO_WEIGHTS,
     },
     "tvm": {
-        **dict.fromkeys(("int8", "int8-per-tensor", "uint8", "int16x8"), _LITERAL),
+        **dict.fromkeys(("int8", "int8-per-tensor", "uint8"), _PRODUCTS),
+        "int16x8": _LITERAL,
         "dynamic": "no schedule for integer products with a range found at run time",
         "fp16": "its libraries compute in float32 and keep weights so",
         "w8": _NO_WEIGHTS,

@@ -147,7 +147,7 @@
           part.append(make("rect", { class: "edge", x, y: HIGH - 7, width: wide, height: 3, rx: 1.5 }));
           g.append(part); x += wide;
         });
-        g.append(make("text", { x: 12, y: 16 }, short(item.part.name, 26)), make("text", { x: 12, y: 29, class: "sub" }, `${nodes.length} nodes`));
+        g.append(make("text", { x: 12, y: 16 }, short(item.part.name, 22)), make("text", { x: 12, y: 29, class: "sub" }, `${nodes.length} nodes`));
       } else {
         g.append(make("rect", { class: "edge", width: 5, height: HIGH - 14, x: 6, y: 7, rx: 2.5 }));
         g.append(make("text", { x: 19, y: 17 }, short(nodes[0].label, 25)), make("text", { x: 19, y: 31, class: "sub" }, short(nodes[0].name, 25)));
