@@ -70,10 +70,15 @@ def told(text: str, faults: list[Fault], inputs: tuple[Array, ...]) -> None:
     assert named == shown
 
 
+@pytest.mark.parametrize(("text", "part"), [(FLOAT, 3), (INT8, 7)], ids=["float", "int8"])
+def test_faults_of_an_image_are_named(text: str, part: int) -> None:
+    told(text, all_faults(text)[part::11], images(2))
+
+
+@pytest.mark.nightly
 @pytest.mark.parametrize("text", [FLOAT, INT8], ids=["float", "int8"])
-@pytest.mark.parametrize("part", range(4))
-def test_each_fault_of_an_image_is_named(text: str, part: int) -> None:
-    told(text, all_faults(text)[part::8], images(2))
+def test_each_fault_of_an_image_is_named(text: str) -> None:
+    told(text, all_faults(text), images(2))
 
 
 def test_each_fault_of_an_output_is_named() -> None:
