@@ -79,7 +79,7 @@ def main() -> int:
     command.set_defaults(function=demo)
     command = commands.add_parser("test", help=test.__doc__)
     command.add_argument(
-        "--light", action="store_true", help="leave out torch, TensorFlow, Core ML, TVM, Vela; their tests skip"
+        "--light", action="store_true", help="leave out the optional packages; their tests skip"
     )
     command.add_argument("pytest", nargs="*", help="passed to pytest")
     command.set_defaults(function=test)
