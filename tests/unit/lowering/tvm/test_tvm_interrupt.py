@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
+
 import pytest
+
+from edgekit.lowering.tvm.schedule.tuning.interrupts import Interrupts
 
 pytest.importorskip("tvm", reason="the extra `tvm` is not installed")
 
@@ -16,3 +22,25 @@ def test_an_interrupt_in_a_callback_of_tvm_stays_one() -> None:
     call = tvm.runtime.convert(interrupted)
     with pytest.raises(KeyboardInterrupt):
         call()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends a signal")
+def test_an_interrupt_that_was_swallowed_is_raised_later() -> None:
+    with pytest.raises(KeyboardInterrupt), Interrupts() as interrupts:  # noqa: PT012 - the signal and its echo
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+        except KeyboardInterrupt:  # as a destructor does
+            swallowed = True
+        assert swallowed
+        interrupts.check()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_other_threads_have_no_interrupts() -> None:
+    def quiet() -> None:
+        with Interrupts() as interrupts:
+            interrupts.check()
+
+    thread = threading.Thread(target=quiet)
+    thread.start()
+    thread.join()

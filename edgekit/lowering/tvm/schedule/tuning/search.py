@@ -13,6 +13,7 @@ from edgekit.lowering.tvm.adapter import tvm
 from edgekit.lowering.tvm.schedule.cpu import Cpu
 from edgekit.lowering.tvm.schedule.expr import Ranges, free_vars, index, is_buffer, number, substitute
 from edgekit.lowering.tvm.schedule.function import schedule_program
+from edgekit.lowering.tvm.schedule.tuning.interrupts import Interrupts
 from edgekit.lowering.tvm.schedule.tuning.jobs import Job
 from edgekit.lowering.tvm.schedule.tuning.log import WORTH, Decision, Trial, append, gains
 from edgekit.lowering.tvm.schedule.tuning.measure import NONE, Meter, OutOfTime
@@ -79,14 +80,16 @@ class Search:
             return new
         self._tell(jobs, known, new, len(todo))
         rules: dict[str, Function | None] = {}
-        with Meter(self.end) as meter:
+        with Interrupts() as interrupts, Meter(self.end) as meter:
             for job, decision in todo:
+                interrupts.check()
                 if job.workload not in rules:
                     rules[job.workload] = self._built(job, None)
                 try:
                     new.append(self._trial(job, decision, rules[job.workload], meter))
                 except OutOfTime:
                     break
+                interrupts.check()  # the process that measures gets it too: its answer is none
                 append(self.log, new[-1])
                 self._tell(jobs, known, new, len(todo))
         return new
