@@ -11,8 +11,10 @@ import onnx2tf  # noqa: E402
 
 imported = time.perf_counter()
 with tempfile.TemporaryDirectory() as folder:
+    copy = Path(folder) / "model.onnx"  # it writes its simplified model over the file that it is given
+    shutil.copyfile(sys.argv[1], copy)
     onnx2tf.convert(
-        input_onnx_file_path=sys.argv[1], output_folder_path=folder, non_verbose=True,
+        input_onnx_file_path=str(copy), output_folder_path=folder, non_verbose=True,
         copy_onnx_input_output_names_to_tflite=True,
     )  # fmt: skip
     done = time.perf_counter()
