@@ -62,7 +62,7 @@ _BLOCKED = ("CONV_2D", "DEPTHWISE_CONV_2D")
 
 @graph_rule("dilation-by-blocks")
 def dilation_by_blocks(graph: Placing) -> Mapping[int, Taken]:
-    """SPACE_TO_BATCH_ND and BATCH_TO_SPACE_ND around a convolution that is taken become its dilation
+    """the ops SPACE_TO_BATCH_ND and BATCH_TO_SPACE_ND around a convolution that is taken become its dilation
 
     The convolution must have stride 1 and no fused activation, and nothing else may read what goes in or out.
     """

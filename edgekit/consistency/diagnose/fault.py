@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from edgekit.pipeline import Step
+from edgekit.pipeline.stages import Dequantise, Sigmoid, Softmax
 
 Steps = tuple[Step, ...]
 
@@ -90,6 +91,11 @@ def families() -> Mapping[str, FamilyEntry]:
     import edgekit.consistency.diagnose.families  # noqa: F401 - fills the table
 
     return dict(sorted(_FAMILIES.items(), key=lambda item: (item[1].aspect, item[0])))
+
+
+def on_images(steps: Steps) -> bool:
+    """Tells whether steps may work on an image: none of them belongs behind a model."""
+    return not any(places(steps, Dequantise, Softmax, Sigmoid))
 
 
 def replaced(steps: Steps, index: int, *by: Step) -> Steps:

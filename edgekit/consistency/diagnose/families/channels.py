@@ -8,7 +8,16 @@ from itertools import product
 
 import numpy as np
 
-from edgekit.consistency.diagnose.fault import Aspect, Made, Steps, family, inserted, places, replaced
+from edgekit.consistency.diagnose.fault import (
+    Aspect,
+    Made,
+    Steps,
+    family,
+    inserted,
+    on_images,
+    places,
+    replaced,
+)
 from edgekit.pipeline import Array, Stage, Step, to_uint8
 from edgekit.pipeline.stages import Colour, Geometry, Orientation
 from edgekit.pipeline.stages.colour import LUMA, ORDERS, to_yuv
@@ -17,6 +26,8 @@ from edgekit.pipeline.stages.colour import LUMA, ORDERS, to_yuv
 @family("channel-order", Aspect.COLOUR)
 def channel_order(steps: Steps) -> Iterator[Made]:
     """Channels are in another order than the contract says."""
+    if not on_images(steps):
+        return
     current = next(iter(places(steps, Colour)), None)
     for order in ORDERS:
         what = f"channels are in the order {order.upper()}"
@@ -48,7 +59,7 @@ def grey(steps: Steps) -> Iterator[Made]:
                 )
         swapped = inserted(steps, index, Step("channels", Colour("bgr")))
         yield "grey is made from BGR with the weights of RGB", "swap red and blue before making grey", swapped
-    if not found:
+    if not found and on_images(steps):
         spread = inserted(steps, colour_place(steps), Step("grey", Grey()))
         yield "the image is grey in all channels", "capture in colour", spread
 
@@ -56,6 +67,8 @@ def grey(steps: Steps) -> Iterator[Made]:
 @family("yuv", Aspect.COLOUR)
 def yuv(steps: Steps) -> Iterator[Made]:
     """The camera's YUV is decoded with another matrix or range, or U and V are swapped."""
+    if not on_images(steps):
+        return
     place = colour_place(steps)
     forms = list(product(LUMA, (False, True)))
     for (matrix, limited), (read_as, read_limited), swapped in product(forms, forms, (False, True)):

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from edgekit.consistency.diagnose.fault import Aspect, Made, Steps, family, inserted, places, replaced
+from edgekit.consistency.diagnose.fault import (
+    Aspect,
+    Made,
+    Steps,
+    family,
+    inserted,
+    on_images,
+    places,
+    replaced,
+)
 from edgekit.pipeline import Step
 from edgekit.pipeline.stages import Crop, CropSquare, Geometry, Letterbox, Orientation, Resize
 from edgekit.pipeline.stages.geometry import TURNS
@@ -14,6 +23,8 @@ from edgekit.pipeline.stages.geometry import TURNS
 @family("orientation", Aspect.GEOMETRY)
 def orientation(steps: Steps) -> Iterator[Made]:
     """The image is turned or mirrored: EXIF ignored or applied twice, sensor mounted otherwise."""
+    if not on_images(steps):
+        return
     current = next(iter(places(steps, Orientation)), None)
     for turn in TURNS:
         what = "the image is not turned" if turn == "none" else f"the image is turned: {turn}"
