@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from collections.abc import Iterator
 
 import pytest
 
@@ -24,8 +25,15 @@ def test_an_interrupt_in_a_callback_of_tvm_stays_one() -> None:
         call()
 
 
+@pytest.fixture
+def as_in_a_terminal() -> Iterator[None]:
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.skipif(os.name != "posix", reason="sends a signal")
-def test_an_interrupt_that_was_swallowed_is_raised_later() -> None:
+def test_an_interrupt_that_was_swallowed_is_raised_later(as_in_a_terminal: None) -> None:
     with pytest.raises(KeyboardInterrupt), Interrupts() as interrupts:  # noqa: PT012 - the signal and its echo
         try:
             os.kill(os.getpid(), signal.SIGINT)

@@ -11,21 +11,23 @@ from typing import Self
 class Interrupts:
     """Remembers an interrupt: one that arrives while an object of TVM is deleted is ignored by Python.
 
-    Outside the main thread, where signals never arrive, it does nothing.
+    Outside the main thread, where signals never arrive, and where the program handles or ignores Ctrl-C in
+    its own way (`nohup`), it does nothing.
     """
 
     def __enter__(self) -> Self:
         self._seen = False
-        self._main = threading.current_thread() is threading.main_thread()
-        if self._main:
-            self._before = signal.signal(signal.SIGINT, self._note)
+        main = threading.current_thread() is threading.main_thread()
+        self._own = main and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        if self._own:
+            signal.signal(signal.SIGINT, self._note)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, raised: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._main:
-            signal.signal(signal.SIGINT, self._before)
+        if self._own:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         self._seen = True
