@@ -56,7 +56,11 @@ def test_tuning_for_another_machine_is_refused(run: Run, model: Path, tmp_path: 
 
 @pytest.mark.skipif(os.name != "posix", reason="sends a signal")
 def test_an_interrupt_keeps_the_log_and_writes_no_artifact(model: Path, tmp_path: Path) -> None:
-    call = [sys.executable, "-c", "import sys; from edgekit.cli.main import main; sys.exit(main())"]
+    code = (
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)"  # ignored under nohup
+    )
+    code += "; from edgekit.cli.main import main; sys.exit(main())"
+    call = [sys.executable, "-c", code]
     call += ["convert", str(model), *TVM, "-o", "a", "--tune", "5"]
     process = subprocess.Popen(call, cwd=tmp_path, stderr=subprocess.PIPE, start_new_session=True, text=True)
     log, end = tmp_path / "a.tuning.jsonl", time.monotonic() + 180
